@@ -1,0 +1,81 @@
+"""ModelCard: everything needed to run a network on events; saved with its weights and in its engine."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from dataclasses import dataclass, field
+from typing import Any
+
+from events.representations.voxel_grid import VoxelGridSpec
+
+SCHEMA_VERSION = 1
+METADATA_KEY = "saccade"
+"""Key of the card's JSON in safetensors' and ONNX's metadata."""
+
+
+class CardError(ValueError):
+    """A model's metadata is missing, of another program, or asks for what this version cannot do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ModelCard:
+    """What a network is fed and what its outputs mean.
+
+    The engine's one input is ``events``, (1, C, input_height, input_width) float32: ``spec`` of the window
+    [end - window_us, end), letterboxed from the sensor (events.representations.letterbox).
+    Its outputs are those of ``recognition`` (1, K) logits, ``segmentation`` (1, S, h, w) logits
+    and ``depth`` (1, 1, h, w) metres whose task is listed in ``tasks``; h and w divide the input's.
+    """
+
+    name: str
+    spec: VoxelGridSpec
+    window_us: int
+    stride_us: int
+    """Distance of windows that the network is meant to run at; any other is allowed."""
+    input_height: int
+    input_width: int
+    tasks: tuple[str, ...]
+    recognition_labels: tuple[str, ...] = ()
+    segmentation_labels: tuple[str, ...] = ()
+    depth_range_m: tuple[float, float] = (0.25, 40.0)
+    """Least and largest depth that the network can say."""
+    encoder: dict[str, Any] = field(default_factory=dict)
+    """The encoder's file name under ``kind`` and its Config; used to rebuild the module, not by engines."""
+    provenance: dict[str, Any] = field(default_factory=dict)
+    """How it was made: command, data, seed, revision, measured figures."""
+    schema_version: int = SCHEMA_VERSION
+
+    def to_json(self) -> str:
+        """Return the card as JSON text."""
+        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+
+    @staticmethod
+    def from_json(text: str) -> ModelCard:
+        """Read a card.
+
+        Raises:
+            CardError: the text is not a card, or one of a newer Saccade.
+        """
+        try:
+            values = json.loads(text)
+        except json.JSONDecodeError as error:
+            raise CardError(f"the model's metadata is not JSON: {error}") from None
+        if not isinstance(values, dict) or "schema_version" not in values:
+            raise CardError("the model's metadata is not Saccade's: no schema_version in it")
+        if values["schema_version"] > SCHEMA_VERSION:
+            raise CardError(
+                f"the model's metadata has schema {values['schema_version']}, this Saccade reads up to "
+                f"{SCHEMA_VERSION}: update Saccade"
+            )
+        known = {item.name for item in dataclasses.fields(ModelCard)}
+        unknown = sorted(set(values) - known)
+        if unknown:
+            raise CardError(f"the model's metadata has unknown fields {', '.join(unknown)}")
+        try:
+            values["spec"] = VoxelGridSpec(**values["spec"])
+            for key in ("tasks", "recognition_labels", "segmentation_labels", "depth_range_m"):
+                values[key] = tuple(values.get(key, ()))
+            return ModelCard(**values)
+        except (TypeError, KeyError, ValueError) as error:
+            raise CardError(f"the model's metadata cannot be honoured: {error}") from None
