@@ -1,0 +1,66 @@
+"""What every test shares: no display, no network, the data folder, no thread left behind."""
+
+from __future__ import annotations
+
+import os
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+# Before anything creates an application: without a display QApplication aborts the process.
+os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import pytest
+from stand_in_camera import StandInCamera
+
+REPOSITORY = Path(__file__).resolve().parent.parent
+THREAD_GRACE_S = 2.0
+
+
+@pytest.fixture(scope="session")
+def data_folder() -> Path:
+    """The folder of recordings and data sets: $SACCADE_DATA, else ../shared/data; else a skip."""
+    named = os.environ.get("SACCADE_DATA")
+    folder = Path(named) if named else REPOSITORY.parent / "shared" / "data"
+    if not folder.is_dir():
+        pytest.skip(f"no data folder at {folder}: set SACCADE_DATA to one")
+    return folder
+
+
+@pytest.fixture(autouse=True)
+def no_thread_outlives_its_test() -> Iterator[None]:
+    """Fail a test that leaves threads running, and name them."""
+    before = set(threading.enumerate())
+    yield
+    deadline_s = time.monotonic() + THREAD_GRACE_S
+    left = _new_threads(before)
+    while left and time.monotonic() < deadline_s:
+        time.sleep(0.01)
+        left = _new_threads(before)
+    if left:
+        pytest.fail(f"threads left running: {', '.join(sorted(t.name for t in left))}")
+
+
+def _new_threads(before: set[threading.Thread]) -> list[threading.Thread]:
+    # A dummy stands for a foreign thread (Qt's, a library's) that once ran Python: it never ends.
+    return [
+        thread
+        for thread in threading.enumerate()
+        if thread not in before and not isinstance(thread, threading._DummyThread)
+    ]
+
+
+@pytest.fixture
+def stand_in_camera() -> Iterator[Callable[..., StandInCamera]]:
+    """A function that starts a camera in a child process: see StandInCamera for its arguments."""
+    cameras: list[StandInCamera] = []
+
+    def start(address: str | None = None, **options: object) -> StandInCamera:
+        cameras.append(StandInCamera(address, **options))
+        return cameras[-1]
+
+    yield start
+    for camera in cameras:
+        camera.kill()
