@@ -1,4 +1,4 @@
-"""One colour per label, the same in overlay, legend, pictures and exports; from Okabe and Ito's set and its tints.
+"""One colour per label, the same in overlay, legend and exports; Okabe and Ito's set and tints.
 
 Source: Okabe and Ito, "Color Universal Design", https://jfly.uni-koeln.de/color/ (2008).
 """
@@ -35,10 +35,12 @@ def mixed(color: Color, other: Color, share: float) -> Color:
 
 
 def tint(color: Color, share: float = 0.45) -> Color:
+    """Return ``color`` moved towards white."""
     return mixed(color, (255, 255, 255), share)
 
 
 def shade(color: Color, share: float = 0.35) -> Color:
+    """Return ``color`` moved towards black."""
     return mixed(color, (0, 0, 0), share)
 
 
@@ -57,7 +59,7 @@ PALETTE: dict[str, Color] = {
     # classes of driving scenes, by what they resemble
     "sky": tint(SKY_BLUE),
     "building": shade(ORANGE),
-    "pole": tint(ORANGE, 0.3),
+    "pole": (192, 198, 206),
     "road": tint(PURPLE, 0.5),
     "pavement": shade(PURPLE),
     "tree": shade(GREEN, 0.4),
@@ -78,7 +80,7 @@ _ALIASES = {
 
 
 def color_of(label: str) -> Color:
-    """Return a label's colour: its own, or for an unknown label a stable one drawn from its name."""
+    """Return a label's colour; an unknown label gets a stable one drawn from its name."""
     name = label.strip().lower()
     name = _ALIASES.get(name, name)
     if name in PALETTE:
