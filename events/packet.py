@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -47,9 +48,9 @@ class SensorSize:
 class EventPacket:
     """Events of one sensor with ``start_us <= t < end_us``, sorted by time.
 
-    Consecutive packets of a stream touch: the next one's ``start_us`` is this one's ``end_us``. A packet
-    that starts elsewhere says that the stream jumped (a seek, a loop, a reconnect). Time passes
-    in empty packets too.
+    Consecutive packets of a stream touch: the next one's ``start_us`` is this one's ``end_us``.
+    A packet that starts elsewhere says that the stream jumped (a seek, a loop, a reconnect).
+    Time passes in empty packets too.
     """
 
     events: EventArray
@@ -93,7 +94,7 @@ class EventPacket:
 
     @property
     def words(self) -> npt.NDArray[np.int64]:
-        """(N, 2) the same bytes as int64 pairs: ``t``, and ``x | y << 16 | p << 32`` in the low 40 bits."""
+        """(N, 2) the same bytes as int64: ``t``; ``x | y << 16 | p << 32`` in the low 40 bits."""
         return self.events.view(np.int64).reshape(-1, 2)
 
     @property
@@ -102,19 +103,22 @@ class EventPacket:
         return self.end_us - self.start_us
 
     def between(self, start_us: int, end_us: int) -> EventPacket:
-        """Return the part inside [start_us, end_us) as a view, its span clipped to this packet's."""
+        """Return the part in [start_us, end_us) as a view, its span clipped to this packet's."""
         start_us = min(max(start_us, self.start_us), self.end_us)
         end_us = min(max(end_us, start_us), self.end_us)
         first, last = np.searchsorted(self.t, (start_us, end_us))
         return EventPacket(self.events[first:last], self.sensor, start_us, end_us)
 
 
-def pack_events(t: npt.ArrayLike, x: npt.ArrayLike, y: npt.ArrayLike, p: npt.ArrayLike) -> EventArray:
+def pack_events(
+    t: npt.ArrayLike, x: npt.ArrayLike, y: npt.ArrayLike, p: npt.ArrayLike
+) -> EventArray:
     """Return the four columns as one (N,) array of EVENT_DTYPE."""
     t = np.asarray(t)
     events: Any = np.zeros(len(t), EVENT_DTYPE)
     events["t"], events["x"], events["y"], events["p"] = t, x, y, p
-    return events
+    packed: EventArray = events
+    return packed
 
 
 def empty_packet(sensor: SensorSize, start_us: int, end_us: int) -> EventPacket:
@@ -130,10 +134,12 @@ def join(packets: Sequence[EventPacket]) -> EventPacket:
     """
     if not packets:
         raise ValueError("join needs at least one packet, got none")
-    for before, after in zip(packets, packets[1:], strict=False):
+    for before, after in itertools.pairwise(packets):
         if after.start_us != before.end_us:
-            raise ValueError(f"packets must touch, got one that ends at {before.end_us} us and a next "
-                             f"one that starts at {after.start_us} us")
+            raise ValueError(
+                f"packets must touch, got one that ends at {before.end_us} us and a next "
+                f"one that starts at {after.start_us} us"
+            )
     if len(packets) == 1:
         return packets[0]
     return EventPacket(

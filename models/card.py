@@ -1,4 +1,4 @@
-"""ModelCard: everything needed to run a network on events; saved with its weights and in its engine."""
+"""ModelCard: all that is needed to run a network on events; saved with weights and engines."""
 
 from __future__ import annotations
 
@@ -15,15 +15,15 @@ METADATA_KEY = "saccade"
 
 
 class CardError(ValueError):
-    """A model's metadata is missing, of another program, or asks for what this version cannot do."""
+    """A model's metadata is missing, of another program, or asks for what is not known here."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ModelCard:
     """What a network is fed and what its outputs mean.
 
-    The engine's one input is ``events``, (1, C, input_height, input_width) float32: ``spec`` of the window
-    [end - window_us, end), letterboxed from the sensor (events.representations.letterbox).
+    The engine's one input is ``events``, (1, C, input_height, input_width) float32: ``spec`` of
+    the window [end - window_us, end), letterboxed from the sensor (events.representations.letterbox).
     Its outputs are those of ``recognition`` (1, K) logits, ``segmentation`` (1, S, h, w) logits
     and ``depth`` (1, 1, h, w) metres whose task is listed in ``tasks``; h and w divide the input's.
     """
@@ -41,7 +41,7 @@ class ModelCard:
     depth_range_m: tuple[float, float] = (0.25, 40.0)
     """Least and largest depth that the network can say."""
     encoder: dict[str, Any] = field(default_factory=dict)
-    """The encoder's file name under ``kind`` and its Config; used to rebuild the module, not by engines."""
+    """The encoder's file name under ``kind``, and its Config; rebuilds the module."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """How it was made: command, data, seed, revision, measured figures."""
     schema_version: int = SCHEMA_VERSION
@@ -65,8 +65,8 @@ class ModelCard:
             raise CardError("the model's metadata is not Saccade's: no schema_version in it")
         if values["schema_version"] > SCHEMA_VERSION:
             raise CardError(
-                f"the model's metadata has schema {values['schema_version']}, this Saccade reads up to "
-                f"{SCHEMA_VERSION}: update Saccade"
+                f"the model's metadata has schema {values['schema_version']}, this Saccade reads "
+                f"up to {SCHEMA_VERSION}: update Saccade"
             )
         known = {item.name for item in dataclasses.fields(ModelCard)}
         unknown = sorted(set(values) - known)

@@ -1,0 +1,86 @@
+"""Perception: one encoder pass and every head over it."""
+
+from __future__ import annotations
+
+import dataclasses
+import importlib
+import json
+from typing import cast
+
+from torch import Tensor, nn
+
+from models.card import CardError, ModelCard
+from models.encoders.encoder import Encoder
+from models.heads.depth import Depth
+from models.heads.head import Head, Targets
+from models.heads.recognition import Recognition
+from models.heads.segmentation import Segmentation
+from models.neck import FeaturePyramid
+
+NECK_WIDTH = 48
+
+
+class Perception(nn.Module):
+    """An encoder, a neck, and a head for each task of the card."""
+
+    def __init__(self, card: ModelCard) -> None:
+        super().__init__()
+        self.encoder = build_encoder(card)
+        self.neck = FeaturePyramid(self.encoder.widths, NECK_WIDTH)
+        self.heads: nn.ModuleDict = nn.ModuleDict(
+            {task: self._head(task, card) for task in card.tasks}
+        )
+
+    def _head(self, task: str, card: ModelCard) -> Head:
+        if task == "recognition":
+            return Recognition(self.encoder.widths[-1], len(card.recognition_labels))
+        if task == "segmentation":
+            return Segmentation(NECK_WIDTH, len(card.segmentation_labels))
+        if task == "depth":
+            return Depth(NECK_WIDTH, card.depth_range_m)
+        raise CardError(
+            f"unknown task {task!r}; this Saccade knows recognition, segmentation and depth"
+        )
+
+    def forward(self, events: Tensor) -> dict[str, Tensor]:
+        """Return each task's raw output (see ModelCard) for (B, C, H, W) representations."""
+        maps = self.encoder(events)
+        fused = self.neck(maps)
+        return {task: head(maps, fused) for task, head in self.heads.items()}
+
+    def losses(self, outputs: dict[str, Tensor], targets: Targets) -> dict[str, Tensor]:
+        """Return each head's loss."""
+        heads = {task: cast(Head, head) for task, head in self.heads.items()}
+        return {task: head.loss(outputs[task], targets) for task, head in heads.items()}
+
+
+def build_encoder(card: ModelCard) -> Encoder:
+    """Return the encoder that a card names, randomly initialised.
+
+    Raises:
+        CardError: there is no such encoder, or its Config does not take what the card says.
+    """
+    values = dict(card.encoder)
+    kind = values.pop("kind", None)
+    try:
+        module = importlib.import_module(f"models.encoders.{kind}")
+        config = module.Config(**{key: _tupled(value) for key, value in values.items()})
+    except (ModuleNotFoundError, AttributeError):
+        raise CardError(f"no encoder {kind!r} in models/encoders") from None
+    except (TypeError, ValueError) as error:
+        raise CardError(f"encoder {kind!r} cannot be built: {error}") from None
+    encoder: Encoder = config.build(card.spec.num_channels)
+    return encoder
+
+
+def describe_encoder(kind: str, config: object) -> dict[str, object]:
+    """Return what ModelCard.encoder holds for a Config of ``models/encoders/<kind>.py``."""
+    if not dataclasses.is_dataclass(config) or isinstance(config, type):
+        raise TypeError(f"an encoder's config must be a dataclass, got {type(config).__name__}")
+    values: dict[str, object] = json.loads(json.dumps(dataclasses.asdict(config)))
+    return {"kind": kind, **values}
+
+
+def _tupled(value: object) -> object:
+    """JSON knows no tuples: give back those that a Config had."""
+    return tuple(value) if isinstance(value, list) else value
