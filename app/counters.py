@@ -1,0 +1,72 @@
+"""Counters: what the pipeline's two threads measure, as one Stats for whoever asks."""
+
+from __future__ import annotations
+
+import time
+
+from app.scene import STAGES, Scene, Stats
+from app.timing import EventRate, QuantileWindow, WallRate
+from events.packet import EventPacket
+
+
+class Counters:
+    """Numbers of one run in fixed memory. Each field has one writing thread; any thread may read."""
+
+    def __init__(self) -> None:
+        # Written by the reader.
+        self.clock_us = 0
+        self.num_events = 0
+        self.num_filtered = 0
+        self._events_in = EventRate()
+        self._events_kept = EventRate()
+        self._windows_asked = WallRate()
+        # Written by inference.
+        self.num_windows = 0
+        self.num_engine_failures = 0
+        self._windows_done = WallRate()
+        self._stages = {stage: QuantileWindow() for stage in STAGES}
+        self._age = QuantileWindow()
+        self._newest_received_s: float | None = None
+
+    def count_packet(self, received: EventPacket, kept: EventPacket) -> None:
+        """Count one packet before and after the filters."""
+        if received.start_us != self.clock_us:
+            self._events_in.reset()
+            self._events_kept.reset()
+        self.clock_us = received.end_us
+        self.num_events += len(received)
+        self.num_filtered += len(received) - len(kept)
+        self._events_in.add(len(received), received.duration_us)
+        self._events_kept.add(len(kept), received.duration_us)
+
+    def count_window_asked(self) -> None:
+        """Count a window that the stream completed."""
+        self._windows_asked.add()
+
+    def count_scene(self, scene: Scene, received_s: float) -> None:
+        """Count a window that became a scene; its events came at ``received_s``."""
+        self.num_windows += 1
+        self._windows_done.add()
+        self._age.add(scene.age_ms)
+        self._newest_received_s = received_s
+        if scene.prediction is not None:
+            for stage, latency_ms in scene.latency.by_stage().items():
+                self._stages[stage].add(latency_ms)
+
+    def stats(self) -> Stats:
+        """Return the numbers that are known here; the pipeline adds the rest."""
+        newest_s = self._newest_received_s
+        return Stats(
+            clock_us=self.clock_us,
+            event_rate=self._events_in.per_second(),
+            filtered_rate=self._events_kept.per_second(),
+            windows_asked_per_s=self._windows_asked.per_second(),
+            windows_done_per_s=self._windows_done.per_second(),
+            latency={stage: window.quantiles() for stage, window in self._stages.items()},
+            age=self._age.quantiles(),
+            data_age_ms=0.0 if newest_s is None else 1e3 * (time.monotonic() - newest_s),
+            num_events=self.num_events,
+            num_filtered=self.num_filtered,
+            num_windows=self.num_windows,
+            num_engine_failures=self.num_engine_failures,
+        )

@@ -1,0 +1,54 @@
+"""Inference: one engine on the windows of one sensor - representation, network, decoding, each timed."""
+
+from __future__ import annotations
+
+import time
+
+import numpy as np
+import numpy.typing as npt
+
+from app.scene import StageLatency
+from events.packet import SensorSize
+from events.representations.letterbox import Letterbox
+from events.representations.sliding import SlidingGrid, network_grid
+from events.windows import Window
+from export.backends.backend import Engine
+from export.backends.decode import decode
+from models.results import Prediction
+
+
+class Inference:
+    """Keeps what successive windows share: the letterbox and the sliding grid's ring."""
+
+    def __init__(self, engine: Engine, sensor: SensorSize) -> None:
+        card = engine.card
+        self.engine = engine
+        self.sensor = sensor
+        self._letterbox = Letterbox(sensor, card.input_height, card.input_width)
+        self._grid: SlidingGrid | None = None
+        self._window_us = 0
+
+    def infer(self, window: Window) -> tuple[Prediction, StageLatency]:
+        """Return what the engine says of ``window``; the prediction's arrays are the caller's."""
+        started_s = time.perf_counter()
+        grid = self._represent(window)
+        represented_s = time.perf_counter()
+        outputs = self.engine.run(grid)
+        inferred_s = time.perf_counter()
+        prediction = decode(self.engine.card, outputs, self._letterbox)
+        decoded_s = time.perf_counter()
+        return prediction, StageLatency(
+            represent_ms=1e3 * (represented_s - started_s),
+            infer_ms=1e3 * (inferred_s - represented_s),
+            decode_ms=1e3 * (decoded_s - inferred_s),
+        )
+
+    def _represent(self, window: Window) -> npt.NDArray[np.float32]:
+        """Return the network's input, from the ring while windows keep one length."""
+        spec, duration_us = self.engine.card.spec, window.packet.duration_us
+        if window.is_partial or duration_us <= 0:
+            return network_grid(window.packet, spec, self._letterbox)
+        if self._grid is None or duration_us != self._window_us:
+            self._grid = SlidingGrid(spec, self._letterbox, duration_us)
+            self._window_us = duration_us
+        return self._grid.grid(window.packet)

@@ -1,0 +1,93 @@
+"""Reader: one source's packets on their way to windows - recorder, filters, surface, windows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from app.counters import Counters
+from events.filters import Filter
+from events.packet import EventPacket, SensorSize
+from events.surface import Surface
+from events.windows import Window, WindowConfig, Windower
+
+Recorder = Callable[[EventPacket], None]
+
+
+@dataclass(slots=True, kw_only=True)
+class ReaderControls:
+    """What may be exchanged while the stream runs: assign a field, the next packet follows it."""
+
+    windows: WindowConfig = field(default_factory=WindowConfig)
+    filters: tuple[Filter, ...] = ()
+    recorder: Recorder | None = None
+    """Called with every packet before anything may drop or filter it."""
+
+
+class Reader:
+    """Takes packets in the order of the stream; runs in one thread.
+
+    Args:
+        sensor: Of the opened source.
+        controls: Shared with whoever steers.
+        counters: Counts what passes.
+        emit: Takes each window and the monotonic second when its last events came.
+        report: Takes one line when the recorder failed; the stream goes on without it.
+    """
+
+    def __init__(
+        self,
+        sensor: SensorSize,
+        controls: ReaderControls,
+        counters: Counters,
+        emit: Callable[[Window, float], None],
+        report: Callable[[str], None],
+    ) -> None:
+        self._controls = controls
+        self._counters = counters
+        self._emit = emit
+        self._report = report
+        self._begin(sensor)
+
+    def _begin(self, sensor: SensorSize) -> None:
+        """Reset every stage that knows the sensor's size."""
+        self.surface = Surface(sensor)
+        self._config = self._controls.windows
+        self._windower = Windower(self._config)
+
+    def take(self, packet: EventPacket) -> None:
+        """Pass one packet through all stages."""
+        received_s = time.monotonic()
+        self.record(packet)
+        if packet.sensor != self.surface.sensor:  # reconnected to another camera
+            self._begin(packet.sensor)
+        if self._config != self._controls.windows:
+            self._config = self._controls.windows
+            self._windower = Windower(self._config)
+        kept = packet
+        for step in self._controls.filters:
+            kept = step.apply(kept)
+        self._counters.count_packet(packet, kept)
+        self.surface.add(kept)
+        for window in self._windower.push(kept):
+            self._counters.count_window_asked()
+            self._emit(window, received_s)
+
+    def record(self, packet: EventPacket) -> None:
+        """Pass one packet to the recorder only."""
+        recorder = self._controls.recorder
+        if recorder is None:
+            return
+        try:
+            recorder(packet)
+        except Exception as error:  # a full disk must not end the view
+            self._controls.recorder = None
+            self._report(f"recording stopped: {error}")
+
+    def finish(self) -> None:
+        """Emit the last, partial window: the stream has ended."""
+        for window in self._windower.finish():
+            self._counters.count_window_asked()
+            self._emit(window, time.monotonic())
+        self._windower = Windower(self._config)
