@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from events.packet import EventPacket
+from events.representations.normalization import FLAT_VARIANCE, Normalization, normalize
+from events.representations.scatter import scatter_window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,7 +33,7 @@ class VoxelGridSpec:
     """
     anchor: Literal["window", "events"] = "window"
     """Whether start and end are the window's or, as E2VID does, the first and the last event's."""
-    normalization: Literal["none", "nonzero_mean_std", "nonzero_rms"] = "none"
+    normalization: Normalization = "none"
     """Applied to the voxels that are not zero: subtract the mean and divide by the standard deviation
     (E2VID), or divide by the root mean square, which keeps the sign of every voxel."""
 
@@ -46,7 +48,72 @@ class VoxelGridSpec:
         return self.num_bins * (2 if self.polarity == "two_channel" else 1)
 
     def build(self, packet: EventPacket) -> npt.NDArray[np.float32]:
-        return voxel_grid_reference(packet, self)
+        return voxel_grid(packet, self)
+
+
+def voxel_grid(
+    packet: EventPacket, spec: VoxelGridSpec, out: npt.NDArray[np.float32] | None = None
+) -> npt.NDArray[np.float32]:
+    """Return the (C, H, W) float32 voxel grid of a packet, whose span is the window; never changes its input.
+
+    Without events the grid is zero. One event, or events of one instant, have a weight that depends
+    only on where they lie in the window; anchored on the events themselves they all lie at its start:
+    in plane 0 with weight 1 if ``closed``, and with weight 0, an all-zero grid, if ``trailing``.
+
+    Args:
+        packet: Events of one window.
+        spec: What to compute.
+        out: (C, H, W) float32, C-contiguous, to write to instead of a new array; its values do not matter.
+    """
+    height, width = packet.sensor.height, packet.sensor.width
+    out = grid_buffer((spec.num_channels, height, width), out)
+    flat = out.reshape(-1)
+    scatter_packet(packet, spec, flat, num_cells=height * width)
+    normalize(flat, spec.normalization, flat)
+    return out
+
+
+def grid_buffer(
+    shape: tuple[int, int, int], out: npt.NDArray[np.float32] | None
+) -> npt.NDArray[np.float32]:
+    """Return ``out`` if it can hold a grid of ``shape``, or a new array if it is None."""
+    if out is None:
+        return np.empty(shape, np.float32)
+    if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
+        raise ValueError(
+            f"out must be C-contiguous float32 of shape {shape}, got {out.dtype} of shape {out.shape}"
+        )
+    return out
+
+
+def scatter_packet(
+    packet: EventPacket,
+    spec: VoxelGridSpec,
+    planes: npt.NDArray[np.float32],
+    *,
+    num_cells: int,
+    columns: npt.NDArray[np.uint32] | None = None,
+    rows: npt.NDArray[np.uint32] | None = None,
+) -> None:
+    """Overwrite flat ``planes`` with the packet's grid, not normalised; see ``scatter_window``."""
+    start_us, end_us = packet.start_us, packet.end_us
+    if spec.anchor == "events" and len(packet):
+        start_us, end_us = int(packet.t[0]), int(packet.t[-1])
+    is_trailing = spec.placement == "trailing"
+    planes[:] = 0
+    scatter_window(
+        packet.words,
+        start_us,
+        max(end_us - start_us, 1),
+        spec.num_bins if is_trailing else spec.num_bins - 1,
+        is_trailing,
+        packet.sensor.width,
+        columns,
+        rows,
+        spec.num_bins * num_cells if spec.polarity == "two_channel" else None,
+        planes,
+        num_cells,
+    )
 
 
 def voxel_grid_reference(packet: EventPacket, spec: VoxelGridSpec) -> npt.NDArray[np.float32]:
@@ -57,16 +124,19 @@ def voxel_grid_reference(packet: EventPacket, spec: VoxelGridSpec) -> npt.NDArra
     if spec.anchor == "events" and len(packet):
         start_us, end_us = int(packet.t[0]), int(packet.t[-1])
     duration_us = max(end_us - start_us, 1)
-    elapsed_us = (packet.t - start_us).astype(np.float64)
+    num_intervals = num_bins if spec.placement == "trailing" else num_bins - 1
+    # In whole numbers, so that an event on a plane has no trace of a weight in the next one.
+    left, remainder = np.divmod((packet.t - start_us) * num_intervals, duration_us)
+    right_weight = remainder / duration_us
     if spec.placement == "trailing":
-        position = elapsed_us * (num_bins / duration_us) - 1
-    else:
-        position = elapsed_us * ((num_bins - 1) / duration_us)
-    left = np.floor(position).astype(np.int64)
-    right_weight = position - left
+        left -= 1
     is_on = packet.p > 0
     sign = np.where(is_on, 1.0, -1.0) if spec.polarity == "signed" else np.ones(len(packet))
-    channel = np.where(is_on, 0, num_bins) if spec.polarity == "two_channel" else np.zeros(len(packet), np.int64)
+    channel = (
+        np.where(is_on, 0, num_bins)
+        if spec.polarity == "two_channel"
+        else np.zeros(len(packet), np.int64)
+    )
     cell = packet.y.astype(np.int64) * width + packet.x
     grid = np.zeros(spec.num_channels * height * width)
     for plane, weight in ((left, 1 - right_weight), (left + 1, right_weight)):
@@ -76,13 +146,17 @@ def voxel_grid_reference(packet: EventPacket, spec: VoxelGridSpec) -> npt.NDArra
     return normalize_reference(grid.reshape(-1, height, width).astype(np.float32), spec)
 
 
-def normalize_reference(grid: npt.NDArray[np.float32], spec: VoxelGridSpec) -> npt.NDArray[np.float32]:
+def normalize_reference(
+    grid: npt.NDArray[np.float32], spec: VoxelGridSpec
+) -> npt.NDArray[np.float32]:
     """Return ``grid`` normalised over its non-zero voxels; unchanged where all are zero."""
     values = grid[grid != 0].astype(np.float64)
     if spec.normalization == "none" or not len(values):
         return grid
     if spec.normalization == "nonzero_rms":
         return (grid / np.sqrt(np.mean(values**2))).astype(np.float32)
-    std = values.std()
+    variance = values.var()
     centred = np.where(grid != 0, grid - values.mean(), 0)
-    return (centred / std if std > 0 else centred).astype(np.float32)
+    if variance > FLAT_VARIANCE * np.mean(values**2):
+        centred /= np.sqrt(variance)
+    return centred.astype(np.float32)

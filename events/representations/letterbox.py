@@ -1,0 +1,219 @@
+"""Letterbox: where a sensor's pixels lie in a network's input, and the way back for its outputs."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from events.packet import SensorSize
+
+
+class Content(NamedTuple):
+    """The part of the input that the sensor covers, in cells."""
+
+    top: int
+    left: int
+    height: int
+    width: int
+
+
+class Axis(NamedTuple):
+    """One axis of a letterbox: ``size`` pixels scaled by numerator / denominator, then shifted."""
+
+    size: int
+    input_size: int
+    numerator: int
+    denominator: int
+
+    @property
+    def extent(self) -> int:
+        """Cells covered: the rounded size, or more where the last pixel's cell lies beyond it."""
+        doubled = 2 * self.size * self.numerator
+        rounded = (doubled + self.denominator) // (2 * self.denominator)
+        last_cell = (doubled - self.numerator) // (2 * self.denominator)
+        return min(max(rounded, last_cell + 1), self.input_size)
+
+    @property
+    def margin(self) -> int:
+        """Cells before the content."""
+        return (self.input_size - self.extent) // 2
+
+    def cells(self) -> npt.NDArray[np.int64]:
+        """(size,) input cell of each pixel: floor((pixel + 0.5) scale) + margin, in whole numbers."""
+        doubled = 2 * np.arange(self.size, dtype=np.int64) + 1
+        return doubled * self.numerator // (2 * self.denominator) + self.margin
+
+    def pixels(self) -> npt.NDArray[np.int64]:
+        """(extent,) pixel under the centre of each content cell."""
+        doubled = 2 * np.arange(self.extent, dtype=np.int64) + 1
+        pixels = doubled * self.denominator // (2 * self.numerator)
+        return np.minimum(pixels, self.size - 1)
+
+    def neighbours(
+        self, size: int
+    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+        """Return for each pixel two positions in an output of ``size`` and the weight of the second.
+
+        Half-pixel centres; positions stay inside the content, so that padding never bleeds in.
+        """
+        ratio = self.input_size // size
+        centre = (np.arange(self.size) + 0.5) * self.numerator / self.denominator + self.margin
+        first = self.margin // ratio
+        last = (self.margin + self.extent - 1) // ratio
+        position = np.clip(centre / ratio - 0.5, first, last)
+        low = np.floor(position).astype(np.int64)
+        return low, np.minimum(low + 1, last), (position - low).astype(np.float32)
+
+
+@dataclass(frozen=True)
+class Letterbox:
+    """Fits a sensor into a (height, width) input: one scale, centred, nothing cropped."""
+
+    sensor: SensorSize
+    height: int
+    """Of the input, in cells."""
+    width: int
+
+    def __post_init__(self) -> None:
+        if self.height < 1 or self.width < 1:
+            raise ValueError(f"input must be at least 1x1, got {self.width}x{self.height}")
+
+    @cached_property
+    def _axes(self) -> tuple[Axis, Axis]:
+        """Rows, columns."""
+        sensor = self.sensor
+        is_height_tight = self.height * sensor.width <= self.width * sensor.height
+        ratio = (self.height, sensor.height) if is_height_tight else (self.width, sensor.width)
+        return Axis(sensor.height, self.height, *ratio), Axis(sensor.width, self.width, *ratio)
+
+    @property
+    def scale(self) -> float:
+        """Cells per sensor pixel."""
+        return self._axes[0].numerator / self._axes[0].denominator
+
+    @property
+    def content(self) -> Content:
+        rows, columns = self._axes
+        return Content(rows.margin, columns.margin, rows.extent, columns.extent)
+
+    @cached_property
+    def x_lut(self) -> npt.NDArray[np.int64]:
+        """(sensor width,) input column of each sensor column."""
+        return self._axes[1].cells()
+
+    @cached_property
+    def y_lut(self) -> npt.NDArray[np.int64]:
+        """(sensor height,) input row of each sensor row."""
+        return self._axes[0].cells()
+
+    @cached_property
+    def columns(self) -> npt.NDArray[np.uint32]:
+        """(sensor width,) what a sensor column adds to the flat index of an input cell."""
+        return self.x_lut.astype(np.uint32)
+
+    @cached_property
+    def rows(self) -> npt.NDArray[np.uint32]:
+        """(sensor height,) what a sensor row adds to the flat index of an input cell."""
+        return (self.y_lut * self.width).astype(np.uint32)
+
+    @cached_property
+    def source_columns(self) -> npt.NDArray[np.int64]:
+        """(content width,) sensor column under each content column."""
+        return self._axes[1].pixels()
+
+    @cached_property
+    def source_rows(self) -> npt.NDArray[np.int64]:
+        """(content height,) sensor row under each content row."""
+        return self._axes[0].pixels()
+
+    def to_sensor_labels(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
+        """Return for each sensor pixel, (H, W), the label of its cell in ``labels``.
+
+        Args:
+            labels: (h, w) of any type, at the input's resolution or a divisor of it.
+        """
+        self._check_divides(labels.shape)
+        rows = self.y_lut // (self.height // labels.shape[0])
+        columns = self.x_lut // (self.width // labels.shape[1])
+        out = np.empty((self.sensor.height, self.sensor.width), labels.dtype)
+        _take(_read_only(labels), rows, columns, out)
+        return out
+
+    def to_sensor_image(self, image: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
+        """Return ``image`` at the sensor's pixels, (H, W) float32: bilinear, half-pixel centres.
+
+        Args:
+            image: (h, w) float, at the input's resolution or a divisor of it.
+        """
+        self._check_divides(image.shape)
+        rows, columns = _neighbours(self._axes, image.shape)
+        out = np.empty((self.sensor.height, self.sensor.width), np.float32)
+        _interpolate(_read_only(image.astype(np.float32, copy=False)), *rows, *columns, out)
+        return out
+
+    def _check_divides(self, shape: tuple[int, ...]) -> None:
+        if (
+            len(shape) != 2
+            or 0 in shape
+            or self.height % shape[0] != 0
+            or self.width % shape[1] != 0
+        ):
+            raise ValueError(
+                f"a map must be (h, w) with sides that divide the input's {self.height}x{self.width} "
+                f"(height x width), got {shape}"
+            )
+
+
+@lru_cache(maxsize=32)
+def _neighbours(axes: tuple[Axis, Axis], shape: tuple[int, int]) -> tuple[Any, Any]:
+    """Return the neighbours of rows and of columns in a map of ``shape``."""
+    return axes[0].neighbours(shape[0]), axes[1].neighbours(shape[1])
+
+
+def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
+    """Return a C-contiguous read-only view or copy: one type, hence one compilation, for all callers."""
+    view = np.ascontiguousarray(array).view()
+    view.flags.writeable = False
+    return view
+
+
+@nb.njit(nogil=True, cache=True)
+def _take(
+    labels: npt.NDArray[Any],
+    rows: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.int64],
+    out: npt.NDArray[Any],
+) -> None:
+    for y in range(len(rows)):
+        source = labels[rows[y]]
+        if y > 0 and rows[y] == rows[y - 1]:
+            out[y] = out[y - 1]
+            continue
+        for x in range(len(columns)):
+            out[y, x] = source[np.uint64(columns[x])]
+
+
+@nb.njit(nogil=True, cache=True)
+def _interpolate(
+    image: npt.NDArray[np.float32],
+    top: npt.NDArray[np.int64],
+    bottom: npt.NDArray[np.int64],
+    bottom_weight: npt.NDArray[np.float32],
+    left: npt.NDArray[np.int64],
+    right: npt.NDArray[np.int64],
+    right_weight: npt.NDArray[np.float32],
+    out: npt.NDArray[np.float32],
+) -> None:
+    row = np.empty(image.shape[1], np.float32)
+    for y in range(len(top)):
+        above, below, weight = image[top[y]], image[bottom[y]], bottom_weight[y]
+        for x in range(len(row)):
+            row[x] = above[x] + (below[x] - above[x]) * weight
+        for x in range(len(left)):
+            start = row[np.uint64(left[x])]
+            out[y, x] = start + (row[np.uint64(right[x])] - start) * right_weight[x]

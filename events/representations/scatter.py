@@ -1,0 +1,141 @@
+"""Compiled scatter of events into planes of time: the inner loops of the voxel grid and its ring.
+
+Arguments that may be None select a specialisation at compile time, so that no loop tests for them:
+``columns`` and ``rows`` (a lookup from sensor pixels to cells of another grid), ``off_offset`` (two
+channels of polarity instead of a sign) and ``left`` (the plane an interval fades out of).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+Words = npt.NDArray[np.int64]
+Flat = npt.NDArray[np.float32]
+
+
+@nb.njit(nogil=True, cache=True)
+def bisect_time(words: Words, t_us: int, first: int, last: int) -> int:
+    """Return the first index in [first, last] whose event is not before ``t_us``."""
+    while first < last:
+        middle = (first + last) >> 1
+        if words[middle, 0] < t_us:
+            first = middle + 1
+        else:
+            last = middle
+    return first
+
+
+@nb.njit(nogil=True, cache=True, error_model="numpy")
+def scatter_interval(
+    words: Words,
+    first: int,
+    last: int,
+    base_us: int,
+    scale: Any,
+    offset: Any,
+    width: int,
+    num_pixels: int,
+    columns: Any,
+    rows: Any,
+    off_offset: Any,
+    left: Any,
+    right: Flat,
+) -> None:
+    """Add events [first, last) of one interval between two planes, linearly in time.
+
+    An event adds ``(t - base_us) * scale - offset`` to ``right`` and the rest of 1 to ``left``.
+    """
+    zero, one = np.uint64(0), np.uint64(1)
+    low16, shift16, shift32 = np.uint64(0xFFFF), np.uint64(16), np.uint64(32)
+    stride = np.uint64(width)
+    # Pixels off the sensor break EventPacket's contract; the clamp keeps them from breaking memory.
+    last_pixel = np.uint64(num_pixels - 1)
+    if columns is not None:
+        last_x, last_y = np.uint64(len(columns) - 1), np.uint64(len(rows) - 1)
+    for i in range(first, last):
+        weight = np.float32(words[i, 0] - base_us) * scale - offset
+        word = np.uint64(words[i, 1])
+        x = word & low16
+        y = (word >> shift16) & low16
+        # Bytes 13 to 15 of a record are padding: only polarity's lowest bit counts.
+        on = (word >> shift32) & one
+        if columns is None:
+            cell = min(y * stride + x, last_pixel)
+        else:
+            cell = np.uint64(rows[min(y, last_y)]) + np.uint64(columns[min(x, last_x)])
+        if off_offset is None:
+            sign = np.float32(np.int32(on << one) - np.int32(1))
+            part = sign * weight
+            if left is not None:
+                left[cell] += sign - part
+            right[cell] += part
+        else:
+            cell += zero if on else np.uint64(off_offset)
+            if left is not None:
+                left[cell] += np.float32(1) - weight
+            right[cell] += weight
+
+
+@nb.njit(nogil=True, cache=True, error_model="numpy")
+def scatter_window(
+    words: Words,
+    start_us: int,
+    duration_us: int,
+    num_intervals: int,
+    is_trailing: bool,
+    width: int,
+    columns: Any,
+    rows: Any,
+    off_offset: Any,
+    planes: Flat,
+    num_cells: int,
+) -> None:
+    """Add the events of [start_us, start_us + duration_us], last microsecond included, to ``planes``.
+
+    Args:
+        words: (N, 2) EventPacket.words, read-only.
+        start_us: Where the first interval begins.
+        duration_us: Length of all intervals together, at least 1.
+        num_intervals: The interval's number is its left plane's (closed) or its right plane's (trailing).
+        is_trailing: Whether the first interval has no left plane.
+        width: Of the sensor, in pixels.
+        columns: (sensor width,) uint32 cell of each column, or None where cells are pixels.
+        rows: (sensor height,) uint32 first cell of each row, or None.
+        off_offset: Distance in floats from an ON plane to its OFF plane, or None for signed planes.
+        planes: Flat float32, all planes.
+        num_cells: Of one plane.
+    """
+    scale = np.float32(num_intervals / duration_us)
+    zero = np.float32(0)
+    end = bisect_time(words, start_us, 0, len(words))
+    for k in range(num_intervals):
+        first = end
+        base_us = (k * duration_us) // num_intervals
+        remainder = k * duration_us - base_us * num_intervals
+        next_us = -((-(k + 1) * duration_us) // num_intervals)
+        end = bisect_time(words, start_us + next_us, first, len(words))
+        offset = np.float32(remainder / duration_us)
+        right = planes[(k if is_trailing else k + 1) * num_cells :]
+        if is_trailing and k == 0:
+            scatter_interval(
+                words, first, end, start_us + base_us, scale, offset,
+                width, num_cells, columns, rows, off_offset, None, right,
+            )  # fmt: skip
+        else:
+            left = planes[(k - 1 if is_trailing else k) * num_cells :]
+            scatter_interval(
+                words, first, end, start_us + base_us, scale, offset,
+                width, num_cells, columns, rows, off_offset, left, right,
+            )  # fmt: skip
+    # Events at the very end exist only where the grid is anchored on the events themselves.
+    first = end
+    end = bisect_time(words, start_us + duration_us + 1, first, len(words))
+    newest = num_intervals - 1 if is_trailing else num_intervals
+    scatter_interval(
+        words, first, end, start_us + duration_us, zero, np.float32(-1),
+        width, num_cells, columns, rows, off_offset, None, planes[newest * num_cells :],
+    )  # fmt: skip
