@@ -1,0 +1,62 @@
+"""The contract between a live source and what reads its device: in this process, or in a child."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import dataclass
+from typing import Protocol
+
+from events.packet import EventArray, SensorSize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """The device or server has answered."""
+
+    name: str
+    sensor: SensorSize
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Batch:
+    """What one look at the device found; no events says that there were none."""
+
+    events: EventArray
+    """(N,) sorted, inside the sensor."""
+    looked_us: int
+    """When the device was looked at, on this machine's monotonic clock."""
+    num_lost: int = 0
+    """Events dropped since the batch before: outside the sensor, or for lack of a reader."""
+    backlog_events: int = 0
+    """Events read from the device that wait behind this batch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ended:
+    """The connection is gone, or was never made."""
+
+    reason: str
+
+
+Report = Opened | Batch | Ended
+
+
+class Acquisition(Protocol):
+    """Reads one device or server. Calls come from one thread at a time."""
+
+    def connect(self) -> None:
+        """Begin to connect; ``poll`` then tells of Opened, or of Ended."""
+        ...
+
+    def poll(self, timeout_s: float) -> list[Report]:
+        """Return what has happened, oldest first; waits up to ``timeout_s`` when nothing has."""
+        ...
+
+    def close(self) -> None:
+        """Let go of the device within 0.5 s; harmless when called twice."""
+        ...
+
+
+def monotonic_us() -> int:
+    """Return this machine's monotonic clock in microseconds: one for all of its processes."""
+    return time.monotonic_ns() // 1000

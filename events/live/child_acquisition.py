@@ -1,0 +1,137 @@
+"""ChildAcquisition: reads a device in a child process, under a watchdog."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import signal
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from events.live.acquisition import Ended, Report
+from events.live.wire import Inbox, Ready
+
+START_LIMIT_S = 20.0
+"""For Python and its libraries to load, on a machine that is busy."""
+SILENCE_LIMIT_S = 3.0
+"""A child that serves tells the time every few milliseconds; one that does not hangs."""
+MAX_REPORTS = 64
+CLOSE_LIMIT_S = 0.3
+
+
+class ChildAcquisition:
+    """Reads an address of events.live.open_device; survives whatever dv-processing does with it."""
+
+    def __init__(self, address: str, *, connect_limit_s: float = 2.0) -> None:
+        """Remember the address.
+
+        Args:
+            address: "tcp://HOST:PORT", "unix:PATH", "camera" or "camera:SERIAL".
+            connect_limit_s: How long the other side may take to answer like dv-processing.
+        """
+        self._address = address
+        self._connect_limit_s = connect_limit_s
+        self._process: subprocess.Popen[bytes] | None = None
+        self._connection: socket.socket | None = None
+        self._inbox: Inbox | None = None
+        self._deadline_s = 0.0
+        self._is_ready = self._is_connecting = False
+
+    @property
+    def pid(self) -> int | None:
+        """The child's process id, while there is one."""
+        return self._process.pid if self._process else None
+
+    def connect(self) -> None:
+        self._is_connecting = True
+        if self._process is None:
+            self._start()
+        elif self._is_ready:
+            self._send_address()
+
+    def poll(self, timeout_s: float) -> list[Report]:
+        if self._inbox is None or self._connection is None:
+            time.sleep(timeout_s)
+            return []
+        reports: list[Report] = []
+        select.select([self._connection], [], [], timeout_s)
+        try:
+            while len(reports) < MAX_REPORTS and (report := self._inbox.receive()):
+                if isinstance(report, Ready):
+                    self._is_ready = True
+                    self._send_address()
+                    continue
+                reports.append(report)
+        except EOFError:
+            return [*reports, Ended(reason=self._bury())]
+        if reports:
+            self._is_connecting = False
+            self._deadline_s = time.monotonic() + SILENCE_LIMIT_S
+            if isinstance(reports[-1], Ended):
+                self._deadline_s = float("inf")
+        elif time.monotonic() > self._deadline_s:
+            self._kill()
+            return [Ended(reason=self._bury())]
+        return reports
+
+    def close(self) -> None:
+        if self._connection:
+            self._connection.close()
+        if self._process:
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                # One that connects may hang; one that serves lets go of its device first.
+                self._process.wait(0 if self._is_connecting else CLOSE_LIMIT_S)
+            self._kill()
+            self._process.wait()
+        self._process = self._connection = self._inbox = None
+        self._is_ready = self._is_connecting = False
+
+    def _start(self) -> None:
+        ours, theirs = socket.socketpair()
+        root = str(Path(__file__).resolve().parents[2])
+        path = os.pathsep.join(filter(None, [root, os.environ.get("PYTHONPATH")]))
+        with theirs:
+            # Not multiprocessing: its spawn imports the caller's main module again. -P: no module
+            # of the current folder. A session of its own: the terminal's signals are the parent's.
+            self._process = subprocess.Popen(
+                [sys.executable, "-P", "-m", "events.live.child", str(theirs.fileno())],
+                pass_fds=(theirs.fileno(),),
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                env={**os.environ, "PYTHONPATH": path},
+                start_new_session=True,
+            )
+        self._connection, self._inbox = ours, Inbox(ours)
+        self._deadline_s = time.monotonic() + START_LIMIT_S
+
+    def _send_address(self) -> None:
+        assert self._connection is not None
+        command = {"address": self._address, "limit_s": self._connect_limit_s}
+        with contextlib.suppress(OSError):  # a dead child is found by the next receive
+            self._connection.sendall(json.dumps(command).encode() + b"\n")
+        self._deadline_s = time.monotonic() + self._connect_limit_s + SILENCE_LIMIT_S
+
+    def _kill(self) -> None:
+        if self._process:
+            with contextlib.suppress(ProcessLookupError):
+                self._process.kill()
+
+    def _bury(self) -> str:
+        """Clear away a child that has ended, and say in words why it did."""
+        assert self._process is not None
+        was_connecting, was_ready = self._is_connecting, self._is_ready
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            self._process.wait(CLOSE_LIMIT_S)
+        code = self._process.poll()
+        self.close()
+        if not was_ready:
+            return "the acquisition process could not start"
+        if was_connecting and code in (-signal.SIGALRM, -signal.SIGKILL):
+            return f"it did not answer like dv-processing within {self._connect_limit_s:g} s"
+        return f"the acquisition process ended with code {code}"
