@@ -10,7 +10,7 @@ from events.packet import EventPacket
 
 
 class Counters:
-    """Numbers of one run in fixed memory. Each field has one writing thread; any thread may read."""
+    """Numbers of one stream in fixed memory: each has one writing thread, any thread may read."""
 
     def __init__(self) -> None:
         # Written by the reader.

@@ -1,4 +1,4 @@
-"""Inference: one engine on the windows of one sensor - representation, network, decoding, each timed."""
+"""Inference: one engine on the windows of one sensor, each stage timed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy.typing as npt
 from app.scene import StageLatency
 from events.packet import SensorSize
 from events.representations.letterbox import Letterbox
-from events.representations.sliding import SlidingGrid, network_grid
+from events.representations.sliding import SlidingGrid
 from events.windows import Window
 from export.backends.backend import Engine
 from export.backends.decode import decode
@@ -44,10 +44,8 @@ class Inference:
         )
 
     def _represent(self, window: Window) -> npt.NDArray[np.float32]:
-        """Return the network's input, from the ring while windows keep one length."""
+        """Return the network's input, through the ring while windows keep one length."""
         spec, duration_us = self.engine.card.spec, window.packet.duration_us
-        if window.is_partial or duration_us <= 0:
-            return network_grid(window.packet, spec, self._letterbox)
         if self._grid is None or duration_us != self._window_us:
             self._grid = SlidingGrid(spec, self._letterbox, duration_us)
             self._window_us = duration_us

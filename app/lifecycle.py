@@ -22,8 +22,8 @@ LEGAL: dict[PipelineState, frozenset[PipelineState]] = {
 class Lifecycle:
     """The state, and the generation of the run it belongs to.
 
-    Each start begins a new generation. A move asked for by an older one, such as the late end or error
-    of a source that was stopped, is refused: it cannot touch the source that plays now.
+    Each start begins a new generation. A move asked for by an older one, such as the late end or
+    error of a source that was stopped, is refused: it cannot touch the source that plays now.
     """
 
     def __init__(self) -> None:

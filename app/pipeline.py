@@ -1,8 +1,9 @@
-"""Pipeline: source -> windows -> engine -> scenes. No Qt, no torch; the window, `run` and `bench` use it.
+"""Pipeline: source -> windows -> engine -> scenes; the only one, for the window, `run` and `bench`.
 
-Two threads of its own: the reader takes packets from the source and keeps the surface current, inference
-turns windows into scenes; the caller pulls scenes. Between them stand mailboxes of one. A live source
-goes on without us, so the newest window replaces the one that waits, and is counted; a file waits for us.
+Two threads of its own: the reader takes packets from the source and keeps the surface current,
+inference turns windows into scenes; the caller pulls scenes. Between them stand mailboxes of one.
+A live source goes on without us, so the newest window replaces the one that waits, and is counted;
+a file waits for us.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
+from events.filters import Filter
+from events.surface import Surface
+
 from app.lifecycle import Lifecycle
 from app.reader import ReaderControls, Recorder
 from app.scene import PipelineState, Scene, Stats
 from app.stream import POLL_S, Controls, Stream
-from events.filters import Filter
 from events.sources.source import Source
-from events.surface import Surface
 from events.windows import WindowConfig
 from export.backends.backend import Engine
 
@@ -48,8 +50,9 @@ class PipelineConfig:
 class Pipeline:
     """Runs one source at a time through one engine at a time.
 
-    Steer it from one thread; ``state``, ``stats``, ``surface`` and ``take_scene`` are for any. As a
-    context manager it starts on entry and stops on exit. Engines are the caller's: never closed here.
+    Steer it from one thread; ``state``, ``stats``, ``surface`` and ``take_scene`` are for any.
+    As a context manager it starts on entry and stops on exit. Engines are the caller's, never
+    closed here.
 
     Args:
         source: Opened by the reader's thread, so that ``start`` never blocks.
@@ -133,7 +136,7 @@ class Pipeline:
         self._stream = Stream(self._source, self._controls, self._lifecycle, self._messages.append)
 
     def stop(self, timeout_s: float = 2.0) -> tuple[str, ...]:
-        """Stop and close the source; return the names of threads that hang, said in a message too."""
+        """Stop and close the source; return names of threads that hang, said in a message too."""
         self._lifecycle.end()
         stream = self._stream
         if stream is None:
@@ -170,7 +173,7 @@ class Pipeline:
             self._stream.play_again()
 
     def seek(self, t_us: int) -> None:
-        """Go to ``t_us``, clamped to the timeline; while paused, show the window that ends there."""
+        """Go to ``t_us`` within the timeline; while paused, show the window that ends there."""
         source = self._stream.seekable if self._stream else None
         if self._stream is None or source is None:
             return
@@ -224,7 +227,7 @@ class Pipeline:
         return self._stream.scenes.take(timeout_s) if self._stream else None
 
     def take_message(self) -> str | None:
-        """Return each message for the user once, oldest first: failures, a recording that stopped."""
+        """Return each message for the user once, oldest first; None if there is none."""
         return self._messages.popleft() if self._messages else None
 
     def scenes(self) -> Iterator[Scene]:

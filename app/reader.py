@@ -6,10 +6,11 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from app.counters import Counters
 from events.filters import Filter
-from events.packet import EventPacket, SensorSize
 from events.surface import Surface
+
+from app.counters import Counters
+from events.packet import EventPacket, SensorSize
 from events.windows import Window, WindowConfig, Windower
 
 Recorder = Callable[[EventPacket], None]

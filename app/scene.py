@@ -82,7 +82,7 @@ class Stats:
     """Windows that became scenes, per wall second."""
     latency: dict[str, Quantiles] = field(default_factory=dict)
     """By the names in STAGES, over the last windows."""
-    age: Quantiles = Quantiles()
+    age: Quantiles = field(default_factory=Quantiles)
     """Scene.age_ms over the last windows."""
     data_age_ms: float = 0.0
     """Wall time since the events of the newest scene were received."""

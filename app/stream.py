@@ -1,4 +1,4 @@
-"""Stream: one start of one source, with the two threads that serve it; a later start shares nothing with it."""
+"""Stream: one start of one source and its two threads; a later start shares nothing with it."""
 
 from __future__ import annotations
 

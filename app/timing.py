@@ -1,4 +1,4 @@
-"""Statistics of a running stream in fixed memory: quantiles, rates per wall second, rates per event second.
+"""Statistics of a running stream in fixed memory: quantiles and rates.
 
 Each has one writer; any thread may read, and then sees a value at most one update old.
 """
@@ -71,7 +71,7 @@ class WallRate:
         self._counts[slot] += num
 
     def per_second(self, now_s: float | None = None) -> float:
-        """Return the rate; over the time since the first thing while that is shorter than the span."""
+        """Return the rate over the span, or since the first thing while that is shorter."""
         if self._first_s is None:
             return 0.0
         now_s = time.monotonic() if now_s is None else now_s

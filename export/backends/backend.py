@@ -1,4 +1,4 @@
-"""The contract of every inference backend: build an engine file from a model file, load it, run it."""
+"""The contract of every inference backend: build an engine from a model file, load it, run it."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Engine(Protocol):
 
     @property
     def provider(self) -> str:
-        """What really runs it, read back after loading: "CPU", "CUDA", "TensorRT", "eager CPU"..."""
+        """What really runs it, read back after loading: "CPU", "CUDA", "TensorRT", "eager CPU"."""
         ...
 
     @property
@@ -51,10 +51,12 @@ class Backend(Protocol):
     SUFFIX: str
     """File name suffix of its engines, such as ".onnx"."""
 
-    def build(self, model_path: Path, engine_path: Path, *, progress: Callable[[str], None]) -> None:
+    def build(
+        self, model_path: Path, engine_path: Path, *, progress: Callable[[str], None]
+    ) -> None:
         """Write an engine made from a model file; EngineError if it cannot be."""
         ...
 
     def load(self, engine_path: Path, *, provider: str = "auto") -> Engine:
-        """Load an engine; EngineError for a bad file or a provider that this backend does not know."""
+        """Load an engine; EngineError for a bad file or a provider that is not of this backend."""
         ...
