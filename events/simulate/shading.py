@@ -1,0 +1,289 @@
+"""Compiled shading of cast primitives and of the room around them: texture, light, contact shadows."""
+
+from __future__ import annotations
+
+import math
+from typing import NamedTuple
+
+import numba
+import numpy as np
+import numpy.typing as npt
+
+from events.simulate.raycast import FloatArray, IntArray, Parts, Placed, View
+from events.simulate.textures import LEVEL_OFFSETS, NUM_LEVELS, TILE_SIZE
+
+GROUND, WALL = 0, 1
+"""Rows of the materials that the room wears; objects' follow."""
+
+_OFFSETS = tuple(int(offset) for offset in LEVEL_OFFSETS)
+_SHARPEST_TEXELS = 1.4
+"""A pixel may span this many texels of the level it reads; more would flicker."""
+
+
+class Materials(NamedTuple):
+    """What surfaces look like; K of them."""
+
+    tile: IntArray
+    """(K,) row of the texture atlas."""
+    tiles_per_m: FloatArray
+    """(K,)"""
+    albedo: FloatArray
+    """(K,) mean reflectance."""
+    contrast: FloatArray
+    """(K,) texture's swing around the albedo, relative."""
+
+
+class Room(NamedTuple):
+    """A textured floor at y = 0 within four walls without end upwards."""
+
+    half_x_m: float
+    half_z_m: float
+
+
+class Light(NamedTuple):
+    """One far lamp and light from everywhere."""
+
+    direction: FloatArray
+    """(3,) unit vector towards the lamp, world axes."""
+    ambient: float
+    """Share of light that comes from everywhere."""
+    level: float
+    """Brightness of everything."""
+
+
+class Target(NamedTuple):
+    """The pictures of one frame, (H, W) each."""
+
+    intensity: FloatArray
+    depth_m: FloatArray
+    part_ids: npt.NDArray[np.int16]
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, inline="always")
+def _texel(atlas: FloatArray, tile: int, level: int, u: float, v: float) -> float:
+    """Return a tile's value at (u, v), in tiles, between texels bilinearly."""
+    size = TILE_SIZE >> level
+    mask = size - 1
+    offset = _OFFSETS[level]
+    x, y = u * np.float32(size), v * np.float32(size)
+    floor_x, floor_y = math.floor(x), math.floor(y)
+    fx, fy = np.float32(x - floor_x), np.float32(y - floor_y)
+    left, right = floor_x & mask, (floor_x + 1) & mask
+    top = offset + (floor_y & mask) * size
+    bottom = offset + ((floor_y + 1) & mask) * size
+    texels = atlas[tile]
+    upper = texels[top + left] + (texels[top + right] - texels[top + left]) * fx
+    lower = texels[bottom + left] + (texels[bottom + right] - texels[bottom + left]) * fx
+    return upper + (lower - upper) * fy
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, inline="always")
+def _level(texels_per_px: float) -> int:
+    """Return the mip level at which a pixel spans about one texel."""
+    level = 0
+    while texels_per_px > np.float32(_SHARPEST_TEXELS) and level < NUM_LEVELS - 1:
+        texels_per_px *= np.float32(0.5)
+        level += 1
+    return level
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True)
+def shade_room(
+    view: View, room: Room, light: Light, materials: Materials, atlas: FloatArray, target: Target
+) -> None:
+    """Draw floor and walls wherever no primitive is in front of them; part ids -1 wall, -2 floor."""
+    height, width = target.intensity.shape
+    step = np.float32(1 / view.focal_px)
+    rotation = view.rotation
+    px, py, pz = view.position_m
+    diffuse = np.float32(1 - light.ambient)
+    floor_light = np.float32(light.level * (light.ambient + diffuse * max(light.direction[1], 0)))
+    # walls get the lamp's light from the side, each its own
+    wall_x_light = np.float32(light.level * (light.ambient + diffuse * abs(light.direction[0])))
+    wall_z_light = np.float32(light.level * (light.ambient + diffuse * abs(light.direction[2])))
+    texel_px = np.float32(TILE_SIZE) * step * materials.tiles_per_m
+    half_x, half_z = np.float32(room.half_x_m), np.float32(room.half_z_m)
+    for row in range(height):
+        v = np.float32((view.centre_y_px - row) * step)
+        for column in range(width):
+            u = np.float32((column - view.centre_x_px) * step)
+            x = rotation[0, 0] * u + rotation[0, 1] * v + rotation[0, 2] + np.float32(1e-9)
+            y = rotation[1, 0] * u + rotation[1, 1] * v + rotation[1, 2]
+            z = rotation[2, 0] * u + rotation[2, 1] * v + rotation[2, 2] + np.float32(1e-9)
+            to_x = (half_x - px) / x if x > 0 else (-half_x - px) / x
+            to_z = (half_z - pz) / z if z > 0 else (-half_z - pz) / z
+            hit = min(to_x, to_z)
+            is_floor = y < 0 and py < hit * -y
+            if is_floor:
+                hit = -py / y
+            if hit >= target.depth_m[row, column]:
+                continue
+            target.depth_m[row, column] = hit
+            if is_floor:
+                target.part_ids[row, column] = -2
+                surface, lit = GROUND, floor_light
+                along, across = px + hit * x, pz + hit * z
+                stretch = np.float32(1) / np.sqrt(-y)
+            else:
+                target.part_ids[row, column] = -1
+                is_x = to_x < to_z
+                surface, lit = WALL, wall_x_light if is_x else wall_z_light
+                along, across = pz + hit * z if is_x else px + hit * x, py + hit * y
+                stretch = np.float32(1)
+            level = _level(hit * texel_px[surface] * stretch)
+            density = materials.tiles_per_m[surface]
+            value = _texel(atlas, materials.tile[surface], level, along * density, across * density)
+            target.intensity[row, column] = (
+                lit * materials.albedo[surface] * (1 + materials.contrast[surface] * value)
+            )
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True)
+def shade_parts(
+    parts: Parts,
+    placed: Placed,
+    view: View,
+    light: Light,
+    materials: Materials,
+    atlas: FloatArray,
+    target: Target,
+) -> None:
+    """Draw the pixels whose nearest surface is a primitive's."""
+    height, width = target.intensity.shape
+    step = np.float32(1 / view.focal_px)
+    px, py, pz = placed.origin.T
+    for row in range(height):
+        v = np.float32((view.centre_y_px - row) * step)
+        for column in range(width):
+            i = target.part_ids[row, column]
+            if i < 0:
+                continue
+            u = np.float32((column - view.centre_x_px) * step)
+            hit = target.depth_m[row, column]
+            ray, half = placed.ray[i], parts.half_size_m[i]
+            x = px[i] + hit * (ray[0, 0] * u + ray[0, 1] * v + ray[0, 2])
+            y = py[i] + hit * (ray[1, 0] * u + ray[1, 1] * v + ray[1, 2])
+            z = pz[i] + hit * (ray[2, 0] * u + ray[2, 1] * v + ray[2, 2])
+            normal_x, normal_y, normal_z, along, across = _surface(
+                parts.shape[i], parts.top_ratio[i], half, x, y, z
+            )
+            to_local = placed.to_local[i]
+            # normals go to the world by the transpose of what takes vectors from there
+            world_x = to_local[0, 0] * normal_x + to_local[1, 0] * normal_y + to_local[2, 0] * normal_z
+            world_y = to_local[0, 1] * normal_x + to_local[1, 1] * normal_y + to_local[2, 1] * normal_z
+            world_z = to_local[0, 2] * normal_x + to_local[1, 2] * normal_y + to_local[2, 2] * normal_z
+            facing = (
+                world_x * light.direction[0]
+                + world_y * light.direction[1]
+                + world_z * light.direction[2]
+            ) / np.sqrt(world_x * world_x + world_y * world_y + world_z * world_z)
+            lit = light.level * (
+                light.ambient + (1 - light.ambient) * max(facing, np.float32(0))
+            )
+            surface = parts.material[i]
+            density = materials.tiles_per_m[surface]
+            level = _level(hit * step * density * np.float32(TILE_SIZE))
+            value = _texel(atlas, materials.tile[surface], level, along * density, across * density)
+            target.intensity[row, column] = (
+                lit * materials.albedo[surface] * (1 + materials.contrast[surface] * value)
+            )
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, inline="always")
+def _surface(
+    shape: int, ratio: float, half_m: FloatArray, x: float, y: float, z: float
+) -> tuple[float, float, float, float, float]:
+    """Return normal (x, y, z) and texture coordinates in metres where a primitive was hit."""
+    zero, one = np.float32(0), np.float32(1)
+    if shape == 1:
+        if abs(x) > abs(y) and abs(x) > abs(z):
+            return x, zero, zero, z * half_m[2], y * half_m[1]
+        if abs(y) > abs(z):
+            return zero, y, zero, x * half_m[0], z * half_m[2]
+        return zero, zero, z, x * half_m[0], y * half_m[1]
+    if shape == 2 and abs(y) > np.float32(0.9999):
+        return zero, y, zero, x * half_m[0], z * half_m[2]
+    around = np.float32(math.atan2(x, z)) * half_m[0]
+    if shape == 0:
+        return x, y, z, around, y * half_m[1]
+    slope = (ratio - one) * np.float32(0.5)
+    radius = (ratio + one) * np.float32(0.5) + slope * y
+    return x, -slope * radius, z, around, y * half_m[1]
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True)
+def shade_contacts(poses: FloatArray, radii_m: FloatArray, view: View, target: Target) -> None:
+    """Darken the floor under and around objects, most where they touch it.
+
+    Args:
+        poses: (N, 5) x, y, z in metres, yaw, size; a lifted object's shadow is fainter.
+        radii_m: (N,) of the shadows.
+        view: The camera.
+        target: Its intensity is changed in place.
+    """
+    height, width = target.intensity.shape
+    step = np.float32(1 / view.focal_px)
+    rotation, position = view.rotation, view.position_m
+    for i in range(len(poses)):
+        x, lift, z = poses[i, 0] - position[0], poses[i, 1], poses[i, 2] - position[2]
+        radius = radii_m[i]
+        depth = rotation[0, 2] * x - rotation[1, 2] * position[1] + rotation[2, 2] * z
+        if depth < radius + np.float32(0.1):
+            continue
+        right = rotation[0, 0] * x - rotation[1, 0] * position[1] + rotation[2, 0] * z
+        up = rotation[0, 1] * x - rotation[1, 1] * position[1] + rotation[2, 1] * z
+        reach = int(radius / ((depth - radius) * step)) + 1
+        centre_column = int(view.centre_x_px + right / (depth * step))
+        centre_row = int(view.centre_y_px - up / (depth * step))
+        strength = np.float32(0.55) / (1 + 3 * lift)
+        for row in range(max(centre_row - reach, 0), min(centre_row + reach, height)):
+            v = np.float32((view.centre_y_px - row) * step)
+            for column in range(max(centre_column - reach, 0), min(centre_column + reach, width)):
+                if target.part_ids[row, column] != -2:
+                    continue
+                u = np.float32((column - view.centre_x_px) * step)
+                hit = target.depth_m[row, column]
+                dx = hit * (rotation[0, 0] * u + rotation[0, 1] * v + rotation[0, 2]) - x
+                dz = hit * (rotation[2, 0] * u + rotation[2, 1] * v + rotation[2, 2]) - z
+                inside = 1 - (dx * dx + dz * dz) / (radius * radius)
+                if inside > 0:
+                    target.intensity[row, column] *= 1 - strength * inside * inside
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True)
+def blur(picture: FloatArray, rows: FloatArray, out: FloatArray) -> None:
+    """Write ``picture`` blurred by [1 2 1] / 4 both ways, a lens's softness; ``rows`` is scratch."""
+    height, width = picture.shape
+    quarter, half = np.float32(0.25), np.float32(0.5)
+    for row in range(height):
+        above, below = picture[max(row - 1, 0)], picture[min(row + 1, height - 1)]
+        line, soft = picture[row], rows[row]
+        for column in range(width):
+            soft[column] = quarter * (above[column] + below[column]) + half * line[column]
+        result = out[row]
+        result[0], result[width - 1] = soft[0], soft[width - 1]
+        for column in range(1, width - 1):
+            result[column] = (
+                quarter * (soft[column - 1] + soft[column + 1]) + half * soft[column]
+            )
+
+
+@numba.njit(nogil=True, cache=True)
+def label(
+    part_ids: npt.NDArray[np.int16],
+    object_index: IntArray,
+    object_classes: npt.NDArray[np.uint8],
+    class_ids: npt.NDArray[np.uint8],
+    object_ids: npt.NDArray[np.uint8],
+) -> None:
+    """Turn indices of primitives into classes (0 wall, 1 floor) and objects (0 none, else index + 1)."""
+    for row in range(part_ids.shape[0]):
+        for column in range(part_ids.shape[1]):
+            i = part_ids[row, column]
+            if i < 0:
+                class_ids[row, column] = -1 - i
+                object_ids[row, column] = 0
+            else:
+                index = object_index[i]
+                class_ids[row, column] = object_classes[index]
+                object_ids[row, column] = index + 1
