@@ -23,7 +23,7 @@ class ModelCard:
     """What a network is fed and what its outputs mean.
 
     The engine's one input is ``events``, (1, C, input_height, input_width) float32: ``spec`` of
-    the window [end - window_us, end), letterboxed from the sensor (events.representations.letterbox).
+    the window [end - window_us, end), letterboxed from the sensor (see Letterbox).
     Its outputs are those of ``recognition`` (1, K) logits, ``segmentation`` (1, S, h, w) logits
     and ``depth`` (1, 1, h, w) metres whose task is listed in ``tasks``; h and w divide the input's.
     """

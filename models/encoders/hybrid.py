@@ -96,9 +96,9 @@ class ResidualBlock(nn.Module):
     def __init__(self, width: int, drop_path: float) -> None:
         super().__init__()
         self.first = convolution(width, width)
-        self.second = nn.Sequential(
-            nn.Conv2d(width, width, 3, padding=1, bias=False), nn.BatchNorm2d(width)
-        )
+        norm = nn.BatchNorm2d(width)
+        nn.init.zeros_(norm.weight)  # each block starts as the identity
+        self.second = nn.Sequential(nn.Conv2d(width, width, 3, padding=1, bias=False), norm)
         self.drop = DropPath(drop_path)
 
     def forward(self, features: Tensor) -> Tensor:
@@ -126,5 +126,5 @@ class AttentionBlock(nn.Module):
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         mixed = nn.functional.scaled_dot_product_attention(query, key, value)
         tokens_BND = tokens_BND + self.drop(self.out(mixed.transpose(1, 2).reshape(B, N, D)))
-        widened: Tensor = self.mlp(self.norm2(tokens_BND))
-        return tokens_BND + self.drop(widened)
+        tokens_BND = tokens_BND + self.drop(self.mlp(self.norm2(tokens_BND)))
+        return tokens_BND

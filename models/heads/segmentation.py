@@ -4,16 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import torch
 from torch import Tensor, nn
 
 from models.heads.head import Head, Targets
 from models.layers import convolution
 
 UNKNOWN = 255
+DICE_WEIGHT = 0.5
+"""Share of the Dice term, which counts every class alike however few its pixels."""
 
 
 class Segmentation(Head):
-    """A 3x3 and a 1x1 convolution on the fused map."""
+    """A 3x3 and a 1x1 convolution on the fused map.
+
+    The loss is cross-entropy plus the soft Dice loss of Milletari et al., "V-Net", 3DV 2016, over
+    the classes that occur in the batch.
+    """
 
     def __init__(self, width: int, num_labels: int) -> None:
         super().__init__()
@@ -25,8 +32,19 @@ class Segmentation(Head):
         return logits
 
     def loss(self, output: Tensor, targets: Targets) -> Tensor:
-        known = targets.segmentation != UNKNOWN
-        total = nn.functional.cross_entropy(
-            output.float(), targets.segmentation, ignore_index=UNKNOWN, reduction="sum"
-        )
-        return total / known.sum().clamp(min=1)
+        known_BHW = targets.segmentation != UNKNOWN
+        logits_PC = output.float().permute(0, 2, 3, 1)[known_BHW]
+        truth_P = targets.segmentation[known_BHW]
+        if not len(truth_P):
+            return output.sum() * 0.0
+        cross_entropy = nn.functional.cross_entropy(logits_PC, truth_P)
+        return cross_entropy + DICE_WEIGHT * _dice(logits_PC.softmax(-1), truth_P)
+
+
+def _dice(probability_PC: Tensor, truth_P: Tensor) -> Tensor:
+    """Return 1 - the mean soft Dice coefficient of the classes in ``truth_P``."""
+    num_pixels_C = torch.bincount(truth_P, minlength=probability_PC.shape[1])
+    right_P = probability_PC.gather(1, truth_P[:, None])[:, 0]
+    overlap_C = torch.zeros_like(probability_PC[0]).index_add(0, truth_P, right_P)
+    dice_C = 2 * overlap_C / (probability_PC.sum(0) + num_pixels_C).clamp(min=1)
+    return 1 - dice_C[num_pixels_C > 0].mean()

@@ -1,0 +1,59 @@
+"""`saccade eval MODEL DATASET`: measure a model on held-out data."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the verb's options."""
+    parser.add_argument("model", type=Path, help="a model file (.safetensors)")
+    parser.add_argument(
+        "dataset", nargs="+", help="tiny_imagenet, camvid, seven_scenes, synthetic; or all"
+    )
+    parser.add_argument("--max-windows", type=int, help="spread evenly over the held-out split")
+    parser.add_argument("--sensor", default="256x192", help="virtual camera's size [256x192]")
+    parser.add_argument("--seed", type=int, default=1, help="of motion and noise [1]")
+    parser.add_argument("--json", action="store_true", help="print all figures as JSON")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Print the figures of each data set."""
+    from rich.console import Console
+    from rich.progress import Progress
+
+    from events.packet import SensorSize
+    from models.model_file import load_model
+    from training.data.catalogue import dataset_names, load_dataset
+    from training.evaluate import EvalConfig, evaluate
+
+    try:
+        width, height = (int(number) for number in args.sensor.split("x"))
+    except ValueError:
+        raise ValueError(f"--sensor must read WIDTHxHEIGHT, got {args.sensor!r}") from None
+    config = EvalConfig(
+        sensor=SensorSize(width, height), num_windows=args.max_windows, seed=args.seed
+    )
+    module, card = load_model(args.model)
+    names = dataset_names() if args.dataset == ["all"] else args.dataset
+    figures = {}
+    with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
+        for name in names:
+            task = bar.add_task(name)
+            figures[name] = evaluate(
+                module,
+                card,
+                load_dataset(name),
+                config,
+                lambda done, total, task=task: bar.update(task, completed=done, total=total),
+            )
+    if args.json:
+        print(json.dumps(figures, indent=1))  # noqa: T201
+        return 0
+    for name, values in figures.items():
+        shown = [f"{key} {value:.3g}" for key, value in values.items() if isinstance(value, float)]
+        print(f"{name} ({values['num_windows']} windows): {', '.join(shown)}")  # noqa: T201
+    return 0

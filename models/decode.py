@@ -1,0 +1,43 @@
+"""From an engine's raw outputs to a Prediction at the sensor's resolution; numpy only."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+
+from events.representations.letterbox import Letterbox
+from models.card import ModelCard
+from models.results import Depth, Prediction, Recognition, Segmentation
+
+
+def decode(
+    card: ModelCard, outputs: Mapping[str, npt.NDArray[np.float32]], letterbox: Letterbox
+) -> Prediction:
+    """Return what ``outputs`` mean; its arrays are new, so the engine may overwrite its own.
+
+    Args:
+        card: Of the engine that made them.
+        outputs: By task, as ModelCard says.
+        letterbox: That placed the sensor in the network's input.
+    """
+    recognition = segmentation = depth = None
+    if "recognition" in outputs:
+        recognition = Recognition(softmax(outputs["recognition"][0]), card.recognition_labels)
+    if "segmentation" in outputs:
+        # Classes are picked before they are enlarged: a border pixel never gets a third class.
+        class_ids = outputs["segmentation"][0].argmax(axis=0).astype(np.uint8)
+        segmentation = Segmentation(letterbox.to_sensor_labels(class_ids), card.segmentation_labels)
+    if "depth" in outputs:
+        least_m, most_m = card.depth_range_m
+        depth_m = np.clip(np.nan_to_num(outputs["depth"][0, 0], nan=most_m), least_m, most_m)
+        depth = Depth(letterbox.to_sensor_image(depth_m))
+    return Prediction(recognition=recognition, segmentation=segmentation, depth=depth)
+
+
+def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
+    """Return (K,) probabilities of (K,) logits, safe for large ones."""
+    powers = np.exp(logits.astype(np.float64) - logits.max())
+    scores: npt.NDArray[np.float32] = (powers / powers.sum()).astype(np.float32)
+    return scores

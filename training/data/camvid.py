@@ -1,0 +1,78 @@
+"""CamVid: driving frames with 11 classes; events by planar virtual motion.
+
+Layout: ``{train,val}/*.jpg`` beside ``{train,val}annot/*.png`` with class indices, 11 unlabelled.
+Source: Brostow et al., "Semantic Object Classes in Video", 2009, in SegNet's 11 classes.
+"""
+
+from __future__ import annotations
+
+import functools
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from events.packet import SensorSize
+from events.simulate.planar import PlanarConfig
+from models.heads.segmentation import UNKNOWN
+from training.data.folder import data_folder, intensity, require
+from training.data.labelled import LabelledWindow, Split
+from training.data.virtual_camera import film
+
+LABELS = (
+    "sky", "building", "pole", "road", "pavement", "tree", "sign", "fence", "car", "pedestrian",
+    "bicyclist",
+)  # fmt: skip
+TRAIN_MOTION = PlanarConfig(
+    zoom=(1.0, 1.7), offset=0.12, tilt_rad=0.05, translation=(0.01, 0.08), rotation_rad=0.04
+)
+VAL_MOTION = PlanarConfig(
+    zoom=(1.0, 1.0), offset=0.0, tilt_rad=0.0, translation=(0.03, 0.03), rotation_rad=0.02
+)
+
+
+class CamVid:
+    """Windows with a class for each pixel."""
+
+    name = "camvid"
+    recognition_labels: tuple[str, ...] = ()
+    segmentation_labels = LABELS
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.folder = require(folder or data_folder() / "dense" / "camvid")
+        self.stems: dict[Split, list[str]] = {}
+        splits: tuple[Split, Split] = ("train", "val")
+        for split in splits:
+            self.stems[split] = sorted(path.stem for path in require(self.folder / split).iterdir())
+        self._load = functools.lru_cache(maxsize=512)(self._decode)
+
+    def num_windows(self, split: Split) -> int:
+        return len(self.stems[split])
+
+    def window(
+        self, split: Split, index: int, seed: int, sensor: SensorSize, window_us: int
+    ) -> LabelledWindow:
+        rng = np.random.default_rng((seed, index))
+        picture, class_ids = self._load(split, index, sensor)
+        is_training = split == "train"
+        packet, ends_as = film(
+            intensity(picture), class_ids, sensor, window_us,
+            TRAIN_MOTION if is_training else VAL_MOTION, rng, is_training=is_training,
+        )  # fmt: skip
+        return LabelledWindow(packet=packet, class_ids=ends_as)
+
+    def _decode(
+        self, split: Split, index: int, sensor: SensorSize
+    ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+        """Return brightness at up to twice the sensor's size, and labels at the picture's own."""
+        stem = self.stems[split][index]
+        with Image.open(self.folder / split / f"{stem}.jpg") as file:
+            gray = file.convert("L")
+            gray.thumbnail(
+                (sensor.width * 3 // 2, sensor.height * 3 // 2), Image.Resampling.BILINEAR
+            )
+            picture = np.asarray(gray)
+        with Image.open(require(self.folder / f"{split}annot" / f"{stem}.png")) as file:
+            class_ids = np.asarray(file).astype(np.uint8)
+        return picture, np.where(class_ids < len(LABELS), class_ids, UNKNOWN).astype(np.uint8)

@@ -1,0 +1,39 @@
+"""Where the data sets lie on disk."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+DATA_VARIABLE = "SACCADE_DATA"
+
+
+class DataError(Exception):
+    """A data set is not where it should be, or not whole; the message says what is missing."""
+
+
+def data_folder() -> Path:
+    """Return the folder of the data sets: $SACCADE_DATA, else ../shared/data."""
+    return Path(os.environ.get(DATA_VARIABLE, "../shared/data"))
+
+
+def require(path: Path) -> Path:
+    """Return ``path`` if it is there.
+
+    Raises:
+        DataError: it is not.
+    """
+    if not path.exists():
+        raise DataError(f"no {path}: set {DATA_VARIABLE} to the folder of the data sets")
+    return path
+
+
+def intensity(brightness: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
+    """Return the linear light, float32 in [0, 1], of sRGB brightness in 0..255."""
+    return _LINEAR_LIGHT[brightness]
+
+
+_LINEAR_LIGHT = (np.linspace(0, 1, 256) ** 2.2).astype(np.float32)

@@ -1,0 +1,78 @@
+"""tiny_imagenet_202: 202 classes of 64x64 pictures in one zip; events by planar virtual motion.
+
+Layout: ``classes.tsv`` (id, names) and ``{train,val}/<id>/*.JPEG``.
+Source: Le and Yang, "Tiny ImageNet Visual Recognition Challenge", 2015.
+"""
+
+from __future__ import annotations
+
+import functools
+import io
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from events.packet import SensorSize
+from events.simulate.planar import PlanarConfig
+from training.data.folder import data_folder, intensity, require
+from training.data.labelled import LabelledWindow, Split
+from training.data.virtual_camera import film
+
+TRAIN_MOTION = PlanarConfig(zoom=(0.75, 1.4), offset=0.12, tilt_rad=0.2, translation=(0.01, 0.1))
+VAL_MOTION = PlanarConfig(zoom=(1.0, 1.0), offset=0.0, tilt_rad=0.0, translation=(0.05, 0.05))
+
+
+class TinyImageNet:
+    """Windows with one label out of 202."""
+
+    name = "tiny_imagenet_202"
+    segmentation_labels: tuple[str, ...] = ()
+
+    def __init__(self, path: Path | None = None) -> None:
+        self.path = require(path or data_folder() / "images" / "tiny_imagenet_202.zip")
+        names: dict[Split, list[str]] = {"train": [], "val": []}
+        self.pictures: dict[Split, list[bytes]] = {"train": [], "val": []}
+        with zipfile.ZipFile(self.path) as archive:
+            label_of = _read_labels(archive.read("classes.tsv").decode())
+            for entry in sorted(archive.namelist()):
+                if entry.endswith(".JPEG"):
+                    split: Split = "train" if entry.startswith("train/") else "val"
+                    names[split].append(label_of[entry.split("/")[1]])
+                    self.pictures[split].append(archive.read(entry))
+        self.labels = names
+        self.recognition_labels = tuple(dict.fromkeys(label_of.values()))
+        self._load = functools.lru_cache(maxsize=25_000)(self._decode)
+
+    def num_windows(self, split: Split) -> int:
+        return len(self.labels[split])
+
+    def window(
+        self, split: Split, index: int, seed: int, sensor: SensorSize, window_us: int
+    ) -> LabelledWindow:
+        rng = np.random.default_rng((seed, index))
+        motion = TRAIN_MOTION if split == "train" else VAL_MOTION
+        packet, _ = film(
+            intensity(self._load(split, index)),
+            None,
+            sensor,
+            window_us,
+            motion,
+            rng,
+            is_training=split == "train",
+        )
+        return LabelledWindow(packet=packet, label=self.labels[split][index])
+
+    def _decode(self, split: Split, index: int) -> npt.NDArray[np.uint8]:
+        with Image.open(io.BytesIO(self.pictures[split][index])) as file:
+            return np.asarray(file.convert("L"))
+
+
+def _read_labels(text: str) -> dict[str, str]:
+    """Return a short unique name for each id: its first synonym, or more where those clash."""
+    synonyms = dict(line.split("\t")[:2] for line in text.splitlines() if "\t" in line)
+    first = {key: names.split(",")[0].strip() for key, names in synonyms.items()}
+    taken = list(first.values())
+    return {key: name if taken.count(name) == 1 else synonyms[key] for key, name in first.items()}

@@ -1,0 +1,130 @@
+"""Measures a model on held-out windows, through the same decoding that the screen shows."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from events.packet import SensorSize
+from events.representations.letterbox import Letterbox
+from events.representations.sliding import network_grid
+from models.card import ModelCard
+from models.decode import decode
+from models.perception import Perception
+from training.data.labelled import DataSet, LabelledWindow, Vocabulary
+from training.metrics import AbsoluteRelativeError, IntersectionOverUnion, TopK
+
+NUM_FOR_MEAN_DEPTH = 64
+"""Training windows whose mean depth is the constant that a model must beat."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class EvalConfig:
+    """How a model is measured."""
+
+    sensor: SensorSize = SensorSize(256, 192)  # noqa: RUF009 - frozen
+    """Size of the camera that the held-out windows are made with."""
+    num_windows: int | None = None
+    """Of the held-out split, evenly spread; None is all."""
+    seed: int = 1
+    batch_size: int = 16
+
+
+class Evaluation:
+    """Every figure that a data set's labels allow."""
+
+    def __init__(self, card: ModelCard, dataset: DataSet, mean_depth_m: float) -> None:
+        self.card = card
+        self.vocabulary = Vocabulary(card, dataset)
+        self.labels = dataset.segmentation_labels
+        self.num = 0
+        self.top = TopK()
+        self.iou = IntersectionOverUnion(len(card.segmentation_labels))
+        self.abs_rel = AbsoluteRelativeError(mean_depth_m)
+
+    def add(self, window: LabelledWindow, outputs: dict[str, Any]) -> None:
+        """Count one window and the raw outputs, as numpy arrays with a batch of one."""
+        letterbox = Letterbox(window.packet.sensor, self.card.input_height, self.card.input_width)
+        prediction = decode(self.card, outputs, letterbox)
+        self.num += 1
+        label = self.vocabulary.recognition.get(window.label or "", -1)
+        if prediction.recognition is not None and label >= 0:
+            self.top.add(prediction.recognition.scores, label)
+        if prediction.segmentation is not None and window.class_ids is not None:
+            truth = self.vocabulary.segmentation[window.class_ids]
+            self.iou.add(prediction.segmentation.class_ids, truth)
+        if prediction.depth is not None and window.depth_m is not None:
+            near, far = self.card.depth_range_m
+            truth_m = np.where(window.depth_m > 0, window.depth_m.clip(near, far), 0)
+            self.abs_rel.add(prediction.depth.depth_m, truth_m.astype(np.float32))
+
+    def result(self) -> dict[str, Any]:
+        """Return the figures whose truth occurred."""
+        figures: dict[str, Any] = {"num_windows": self.num}
+        if self.top.num:
+            figures |= self.top.result()
+        if self.iou.confusion.any():
+            per_class = dict(
+                zip(self.card.segmentation_labels, self.iou.per_class().tolist(), strict=True)
+            )
+            figures["miou_percent"] = self.iou.mean()
+            figures["iou_percent"] = {name: per_class[name] for name in self.labels}
+        if self.abs_rel.num:
+            figures |= self.abs_rel.result()
+        return figures
+
+
+def evaluate(
+    module: Perception,
+    card: ModelCard,
+    dataset: DataSet,
+    config: EvalConfig,
+    report: Callable[[int, int], None],
+) -> dict[str, Any]:
+    """Return the figures of ``module`` on a data set's held-out split."""
+    total = dataset.num_windows("val")
+    num = min(config.num_windows or total, total)
+    indices = np.linspace(0, total - 1, num).round().astype(int)
+    evaluation = Evaluation(card, dataset, _mean_depth_m(dataset, config, card.window_us))
+    for first in range(0, num, config.batch_size):
+        windows = [
+            dataset.window("val", int(index), config.seed, config.sensor, card.window_us)
+            for index in indices[first : first + config.batch_size]
+        ]
+        for window, outputs in zip(windows, _infer(module, card, windows), strict=True):
+            evaluation.add(window, outputs)
+        report(min(first + config.batch_size, num), num)
+    return evaluation.result()
+
+
+@torch.inference_mode()
+def _infer(
+    module: Perception, card: ModelCard, windows: list[LabelledWindow]
+) -> list[dict[str, Any]]:
+    grids = []
+    for window in windows:
+        letterbox = Letterbox(window.packet.sensor, card.input_height, card.input_width)
+        grids.append(network_grid(window.packet, card.spec, letterbox))
+    device = next(module.parameters()).device
+    batch = torch.from_numpy(np.stack(grids)).to(device, memory_format=torch.channels_last)
+    outputs = {task: value.float().cpu().numpy() for task, value in module(batch).items()}
+    return [
+        {task: value[i : i + 1] for task, value in outputs.items()} for i in range(len(windows))
+    ]
+
+
+def _mean_depth_m(dataset: DataSet, config: EvalConfig, window_us: int) -> float:
+    """Return the mean known depth of training windows; 1 where the data set has none."""
+    total, num = 0.0, 0
+    indices = np.linspace(0, dataset.num_windows("train") - 1, NUM_FOR_MEAN_DEPTH).astype(int)
+    for index in indices:
+        window = dataset.window("train", int(index), int(index), config.sensor, window_us)
+        if window.depth_m is None:
+            return 1.0
+        known = window.depth_m[window.depth_m > 0]
+        total, num = total + float(known.sum()), num + len(known)
+    return total / max(num, 1)

@@ -1,0 +1,188 @@
+"""The one training loop: it knows batches and losses, not methods."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import torch
+from torch.utils.tensorboard import SummaryWriter
+
+from models.card import ModelCard
+from models.model_file import save_model
+from models.perception import Perception, describe_encoder
+from training.checkpoint import load_checkpoint, save_checkpoint
+from training.data.catalogue import joint_labels, load_dataset
+from training.data.labelled import Batch, DataSet
+from training.data.mixture import Mixture, batches
+from training.methods.method import Method, StepOutput
+from training.optim import AveragedWeights, build_optimizer, learning_rate
+from training.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+MODEL_FILE = "model.safetensors"
+CHECKPOINT_FILE = "checkpoint.pt"
+RECIPE_FILE = "recipe.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Progress:
+    """Where a run stands, reported at every logged step."""
+
+    step: int
+    num_steps: int
+    loss: float
+    terms: dict[str, float]
+    samples_per_s: float
+
+
+def make_card(recipe: Recipe, datasets: list[DataSet], provenance: dict[str, object]) -> ModelCard:
+    """Return the card of the model that a recipe trains on ``datasets``."""
+    recognition, segmentation = joint_labels(datasets)
+    last = recipe.stages[-1]
+    return ModelCard(
+        name=recipe.name,
+        spec=recipe.spec,
+        window_us=recipe.window_us,
+        stride_us=recipe.stride_us,
+        input_height=last.height,
+        input_width=last.width,
+        tasks=("recognition", "segmentation", "depth"),
+        recognition_labels=recognition,
+        segmentation_labels=segmentation,
+        encoder=describe_encoder("hybrid", recipe.encoder),
+        provenance=provenance,
+    )
+
+
+def train(
+    recipe: Recipe,
+    folder: Path,
+    *,
+    device: torch.device,
+    report: Callable[[Progress], None],
+    provenance: dict[str, object] | None = None,
+) -> Path:
+    """Run a recipe, or go on with it where ``folder`` holds its checkpoint; return the model file.
+
+    Equal recipes give equal weights on one machine, interrupted or not.
+
+    Raises:
+        CheckpointError: ``folder`` holds the checkpoint of another recipe.
+        FloatingPointError: the loss is no longer finite; the last checkpoint stays.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    datasets = [load_dataset(name) for name in recipe.shares]
+    card = make_card(recipe, datasets, {"recipe": recipe.name, **(provenance or {})})
+    torch.manual_seed(recipe.seed)
+    module = Perception(card).to(device)
+    module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    method = recipe.method.build(module)
+    average = AveragedWeights(module, recipe.ema_decay)
+    optimizer = build_optimizer(method, recipe)
+    checkpoint = folder / CHECKPOINT_FILE
+    state = {"recipe_text": recipe.to_json(), "method": method, "average": average}
+    first_step = 0
+    if checkpoint.exists():
+        first_step = load_checkpoint(checkpoint, optimizer=optimizer, **state)  # type: ignore[arg-type]
+        log.info("going on after step %d of %d", first_step, recipe.num_steps)
+    (folder / RECIPE_FILE).write_text(recipe.to_json())
+
+    clock = _Clock()
+    with SummaryWriter(str(folder)) as writer:
+        for step, batch in enumerate(_batches(recipe, datasets, card, first_step), first_step):
+            output = _step(method, optimizer, batch, step, recipe, device)
+            average.update(module, step)
+            clock.count(len(batch))
+            if step % recipe.log_every == 0:
+                progress = _progress(step, recipe, output, clock.rate())
+                _write(writer, progress, learning_rate(step, recipe))
+                report(progress)
+            if (step + 1) % recipe.checkpoint_every == 0 or step + 1 == recipe.num_steps:
+                save_checkpoint(checkpoint, step=step + 1, optimizer=optimizer, **state)  # type: ignore[arg-type]
+                save_model(folder / MODEL_FILE, average.module, card)  # type: ignore[arg-type]
+    return folder / MODEL_FILE
+
+
+def _step(
+    method: Method,
+    optimizer: torch.optim.Optimizer,
+    batch: Batch,
+    step: int,
+    recipe: Recipe,
+    device: torch.device,
+) -> StepOutput:
+    for group in optimizer.param_groups:
+        group["lr"] = learning_rate(step, recipe)
+    method.train()
+    with torch.autocast(device.type, torch.bfloat16):
+        output: StepOutput = method(batch.to(device))
+    output.loss.backward()  # type: ignore[no-untyped-call]
+    grad_norm = torch.nn.utils.clip_grad_norm_(method.parameters(), recipe.max_grad_norm)
+    if not torch.isfinite(grad_norm):  # syncs with the GPU, once a step
+        terms = {name: f"{term.item():.3g}" for name, term in output.terms.items()}
+        raise FloatingPointError(f"step {step}: gradient norm {grad_norm}, loss terms {terms}")
+    optimizer.step()
+    optimizer.zero_grad(set_to_none=True)
+    method.after_step(step)
+    return output
+
+
+def _batches(
+    recipe: Recipe, datasets: list[DataSet], card: ModelCard, first_step: int
+) -> Iterator[Batch]:
+    """Yield the batches of every stage from ``first_step`` on."""
+    stage_start = num_samples = 0
+    shares = dict(zip((d.name for d in datasets), recipe.shares.values(), strict=True))
+    for stage in recipe.stages:
+        done = min(max(first_step - stage_start, 0), stage.steps)
+        if done < stage.steps:
+            mixture = Mixture(
+                datasets, shares, card, height=stage.height, width=stage.width, seed=recipe.seed
+            )
+            yield from batches(
+                mixture,
+                first=num_samples + done * stage.batch_size,
+                num_batches=stage.steps - done,
+                batch_size=stage.batch_size,
+                num_workers=recipe.num_workers,
+            )
+        stage_start += stage.steps
+        num_samples += stage.steps * stage.batch_size
+
+
+def _progress(step: int, recipe: Recipe, output: StepOutput, rate: float) -> Progress:
+    return Progress(
+        step=step,
+        num_steps=recipe.num_steps,
+        loss=output.loss.item(),
+        terms={name: term.item() for name, term in output.terms.items()},
+        samples_per_s=rate,
+    )
+
+
+def _write(writer: SummaryWriter, progress: Progress, rate: float) -> None:
+    values = {"loss": progress.loss, **progress.terms, "learning_rate": rate}
+    for name, value in values.items():
+        writer.add_scalar(name, value, progress.step)
+
+
+class _Clock:
+    """Samples a second since it was last asked."""
+
+    def __init__(self) -> None:
+        self._start_s = time.perf_counter()
+        self._num_samples = 0
+
+    def count(self, num_samples: int) -> None:
+        self._num_samples += num_samples
+
+    def rate(self) -> float:
+        now_s = time.perf_counter()
+        rate = self._num_samples / max(now_s - self._start_s, 1e-9)
+        self._start_s, self._num_samples = now_s, 0
+        return rate
