@@ -31,6 +31,7 @@ def cross_thresholds(
     Returns:
         Two arrays with room to spare, and how many entries of them count.
     """
+    one = np.float32(1)
     num_events = len(noise_offsets)
     capacity = max(4 * num_events, 1 << 14)
     offsets = np.empty(capacity, np.int64)
@@ -63,9 +64,9 @@ def cross_thresholds(
             more_words[:num_events] = words[:num_events]
             words = more_words
         for k in range(1, num_crossings + 1):
-            fraction = (k * threshold - before) / (after - before)
-            if not fraction > 0:  # a pixel that started beyond its threshold fires at once
-                fraction = np.float32(0)
+            fraction = np.float32(0)  # a pixel that started beyond its threshold fires at once
+            if after != before:
+                fraction = min(max((k * threshold - before) / (after - before), fraction), one)
             offset = np.int64(fraction * duration_us)
             offsets[num_events] = offset if offset < duration_us else duration_us - 1
             words[num_events] = word
