@@ -15,14 +15,13 @@ from dataclasses import dataclass, field
 from types import TracebackType
 from typing import Self
 
-from events.filters import Filter
-from events.surface import Surface
-
 from app.lifecycle import Lifecycle
 from app.reader import ReaderControls, Recorder
 from app.scene import PipelineState, Scene, Stats
 from app.stream import POLL_S, Controls, Stream
+from events.filters import Filter
 from events.sources.source import Source
+from events.surface import Surface
 from events.windows import WindowConfig
 from export.backends.backend import Engine
 
@@ -82,6 +81,7 @@ class Pipeline:
         )
         self._lifecycle = Lifecycle()
         self._stream: Stream | None = None
+        self._is_started = False
         self._messages: deque[str] = deque(maxlen=MAX_MESSAGES)
 
     def __enter__(self) -> Self:
@@ -134,13 +134,15 @@ class Pipeline:
             RuntimeError: a stream is running: ``stop`` it, or use ``replace_source``.
         """
         self._stream = Stream(self._source, self._controls, self._lifecycle, self._messages.append)
+        self._is_started = True
 
     def stop(self, timeout_s: float = 2.0) -> tuple[str, ...]:
         """Stop and close the source; return names of threads that hang, said in a message too."""
         self._lifecycle.end()
         stream = self._stream
-        if stream is None:
+        if stream is None or not self._is_started:
             return ()
+        self._is_started = False
         hanging = stream.stop(timeout_s)
         if hanging:
             self._messages.append(f"{', '.join(hanging)} did not stop within {timeout_s:g} s")

@@ -6,11 +6,10 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from events.filters import Filter
-from events.surface import Surface
-
 from app.counters import Counters
+from events.filters import Filter
 from events.packet import EventPacket, SensorSize
+from events.surface import Surface
 from events.windows import Window, WindowConfig, Windower
 
 Recorder = Callable[[EventPacket], None]
