@@ -38,6 +38,9 @@ class Ended:
     reason: str
 
 
+CLOSED = "the other side closed the connection"
+"""The reason of an end that nobody here asked for: an unplugged camera, a server that is gone."""
+
 Report = Opened | Batch | Ended
 
 

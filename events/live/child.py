@@ -16,6 +16,7 @@ import sys
 import time
 from typing import Any
 
+from events.live.acquisition import CLOSED
 from events.live.dv_reader import DvReader, dv_processing, error_line
 from events.live.open_device import open_device
 from events.live.wire import ENDED, OPENED, READY, Outbox
@@ -92,7 +93,7 @@ def _pass_on(reader: DvReader, connection: socket.socket, outbox: Outbox) -> str
             told_s = now_s
         outbox.flush()
         if not was_running and not len(batch.events):
-            return "the other side closed the connection"
+            return CLOSED
         if connection in select.select([connection], [], [], 0)[0]:
             raise OSError("the parent has closed its end")  # it says nothing while it is served
         if not len(batch.events):

@@ -1,10 +1,10 @@
 """LiveClock: batches that arrive when they like, as packets that touch and a clock that goes on.
 
 Policy. While events flow, the clock is the newest event's time: nothing waits. While none come, it
-goes on with the wall clock, behind by the delay at which this stream's events have lately arrived, so
-that the next ones still lie ahead of it. Events that come later than that are moved up to the clock,
-by LATE_LIMIT_US at most, and counted. What is further off, or more than AHEAD_LIMIT_US ahead, says
-that the stream's own clock jumped: a new segment starts at its own time.
+goes on with the wall clock, behind by the delay at which this stream's events have lately arrived,
+so that the next ones still lie ahead of it. Events that come later than that are moved up to the
+clock, by LATE_LIMIT_US at most, and counted. What is further off, or more than AHEAD_LIMIT_US
+ahead, says that the stream's own clock jumped: a new segment starts at its own time.
 """
 
 from __future__ import annotations

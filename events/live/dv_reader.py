@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from events.live.acquisition import Batch, Ended, Opened, Report, monotonic_us
+from events.live.acquisition import CLOSED, Batch, Ended, Opened, Report, monotonic_us
 from events.packet import EVENT_DTYPE, EventArray, SensorSize
 
 MAX_READ_S = 0.01
@@ -101,7 +101,7 @@ class DvAcquisition:
                 return [Ended(reason=error_line(error))]
             if not was_running and not len(batch.events):
                 self._reader = None
-                return [batch, Ended(reason="the device is gone")]
+                return [batch, Ended(reason=CLOSED)]
             if len(batch.events) or batch.num_lost or time.monotonic() >= deadline_s:
                 return [batch]
             time.sleep(IDLE_S)
@@ -155,4 +155,4 @@ def error_line(error: BaseException) -> str:
     if not lines:
         return type(error).__name__
     line = lines[1] if "Stacktrace" in str(error) and len(lines) > 1 else lines[0]
-    return line.split(" [system:")[0].strip()
+    return line.split(" [system:")[0].removeprefix(f"{type(error).__name__}: ").strip()
