@@ -80,6 +80,13 @@ def scatter_interval(
             right[cell] += weight
 
 
+@nb.njit(nogil=True, cache=True)
+def _zero(planes: Flat, first: int, count: int, off_offset: Any) -> None:
+    planes[first : first + count] = 0
+    if off_offset is not None:
+        planes[first + off_offset : first + off_offset + count] = 0
+
+
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def scatter_window(
     words: Words,
@@ -87,6 +94,7 @@ def scatter_window(
     duration_us: int,
     num_intervals: int,
     is_trailing: bool,
+    keeps_first: bool,
     width: int,
     columns: Any,
     rows: Any,
@@ -94,7 +102,9 @@ def scatter_window(
     planes: Flat,
     num_cells: int,
 ) -> None:
-    """Add the events of [start_us, start_us + duration_us], last microsecond included, to ``planes``.
+    """Scatter the events of [start_us, start_us + duration_us], the last microsecond included.
+
+    Each plane is zeroed just before its first event, while the cache still holds it.
 
     Args:
         words: (N, 2) EventPacket.words, read-only.
@@ -102,6 +112,7 @@ def scatter_window(
         duration_us: Length of all intervals together, at least 1.
         num_intervals: The interval's number is its left plane's (closed) or its right plane's (trailing).
         is_trailing: Whether the first interval has no left plane.
+        keeps_first: Whether plane 0 is added to instead of overwritten.
         width: Of the sensor, in pixels.
         columns: (sensor width,) uint32 cell of each column, or None where cells are pixels.
         rows: (sensor height,) uint32 first cell of each row, or None.
@@ -111,6 +122,8 @@ def scatter_window(
     """
     scale = np.float32(num_intervals / duration_us)
     zero = np.float32(0)
+    if not (is_trailing or keeps_first):
+        _zero(planes, 0, num_cells, off_offset)
     end = bisect_time(words, start_us, 0, len(words))
     for k in range(num_intervals):
         first = end
@@ -119,14 +132,17 @@ def scatter_window(
         next_us = -((-(k + 1) * duration_us) // num_intervals)
         end = bisect_time(words, start_us + next_us, first, len(words))
         offset = np.float32(remainder / duration_us)
-        right = planes[(k if is_trailing else k + 1) * num_cells :]
+        right_plane = k if is_trailing else k + 1
+        if not (right_plane == 0 and keeps_first):
+            _zero(planes, right_plane * num_cells, num_cells, off_offset)
+        right = planes[right_plane * num_cells :]
         if is_trailing and k == 0:
             scatter_interval(
                 words, first, end, start_us + base_us, scale, offset,
                 width, num_cells, columns, rows, off_offset, None, right,
             )  # fmt: skip
         else:
-            left = planes[(k - 1 if is_trailing else k) * num_cells :]
+            left = planes[(right_plane - 1) * num_cells :]
             scatter_interval(
                 words, first, end, start_us + base_us, scale, offset,
                 width, num_cells, columns, rows, off_offset, left, right,

@@ -127,7 +127,6 @@ class SlidingGrid:
             self._moments[:, :num_kept] = self._moments[:, kept]
             self._newest = num_kept - 1
         first = self._newest + 1
-        planes[:, first : first + num_new] = 0
         num_cells = planes.shape[2] * planes.shape[3]
         scatter_window(
             packet.words,
@@ -135,6 +134,7 @@ class SlidingGrid:
             max(num_new, 1) * self._bin_us,
             num_new,
             is_restart,
+            not is_restart,
             packet.sensor.width,
             self.letterbox.columns if self._is_direct else None,
             self.letterbox.rows if self._is_direct else None,

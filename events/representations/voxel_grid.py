@@ -100,13 +100,13 @@ def scatter_packet(
     if spec.anchor == "events" and len(packet):
         start_us, end_us = int(packet.t[0]), int(packet.t[-1])
     is_trailing = spec.placement == "trailing"
-    planes[:] = 0
     scatter_window(
         packet.words,
         start_us,
         max(end_us - start_us, 1),
         spec.num_bins if is_trailing else spec.num_bins - 1,
         is_trailing,
+        False,
         packet.sensor.width,
         columns,
         rows,
