@@ -67,7 +67,7 @@ def _barrel() -> list[Part]:
 def _lamp() -> list[Part]:
     foot = _frustum(0.0, 0.06, 0.26, 1)
     pole = _frustum(0.0, 1.25, 0.04, 1)
-    shade = _frustum(1.02, 1.5, 0.36, 0, top_ratio=0.5)
+    shade = _frustum(1.02, 1.5, 0.42, 0, top_ratio=0.5)
     return [foot, pole, shade]
 
 
@@ -85,13 +85,14 @@ def _snowman() -> list[Part]:
 
 
 def _arch() -> list[Part]:
-    pillars = [_box(0.0, 0.75, 0.15, 0.2, x=x) for x in (-0.5, 0.5)]
+    pillars = [_box(0.0, 0.65, 0.115, 0.154, x=x) for x in (-0.4, 0.4)]
     angles_rad = [math.pi * (i + 0.5) / 7 for i in range(7)]
     stones = [
         Part(
             BOX,
-            (0.5 * math.cos(angle), 0.75 + 0.5 * math.sin(angle), 0.0),
-            (0.15, 0.15, 0.2),
+            (0.4 * math.cos(angle), 0.65 + 0.4 * math.sin(angle), 0.0),
+            # every other stone is a little thinner: equal faces would fight for the same depth
+            (0.12, 0.12, 0.16 - 0.012 * (i % 2)),
             i % 2,
             tilt_rad=angle,
         )

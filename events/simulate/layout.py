@@ -1,4 +1,4 @@
-"""What stands where in a synthetic scene, what it wears, and how it moves: all drawn from one seed."""
+"""What stands where in a synthetic scene, what it wears and how it moves, drawn from one seed."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ import numpy.typing as npt
 from events.simulate.kinds import KINDS, NUM_MATERIALS, Part, footprint_m, parts_of
 from events.simulate.raycast import FloatArray, Parts
 from events.simulate.shading import Materials, Room
-from events.simulate.textures import texture_atlas
+from events.simulate.textures import NUM_NOISE_TILES, texture_atlas
 
 Float64Array = npt.NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Objects:
-    """Where N objects stand and how they move; angles in rad, lengths in metres, rates per second."""
+    """Where N objects stand and how they move; angles in rad, rates in rad/s."""
 
     kinds: npt.NDArray[np.int64]
     """(N,) indices into KINDS."""
@@ -61,7 +61,7 @@ def draw_objects(
 
     Args:
         random: Decides all.
-        num_near: Objects on a ring 1.8 to 3.4 m from the origin.
+        num_near: Objects on a ring 2 to 3.5 m from the origin.
         num_far: Objects 4 to 7.5 m from the origin.
         motion: Factor on all speeds.
     """
@@ -70,11 +70,14 @@ def draw_objects(
     kinds = np.concatenate(rounds)[:num]
     # neighbours keep their distance: each has a sector of its own
     sector = np.concatenate(
-        (np.arange(num_near) * (2 * math.pi / num_near), np.arange(num_far) * (2 * math.pi / max(num_far, 1)))
+        (
+            np.arange(num_near) * (2 * math.pi / num_near),
+            np.arange(num_far) * (2 * math.pi / max(num_far, 1)),
+        )
     )
     spread = np.repeat((0.25 * math.pi / num_near, math.pi / max(num_far, 1)), (num_near, num_far))
     angle = random.uniform(0, 2 * math.pi) + sector + random.uniform(-1, 1, num) * spread
-    distance_m = np.concatenate((random.uniform(1.8, 3.4, num_near), random.uniform(4, 7.5, num_far)))
+    distance_m = np.concatenate((random.uniform(2, 3.5, num_near), random.uniform(4, 7.5, num_far)))
     moves = random.random(num) < 0.6
     turns = random.random(num) < 0.6
     is_ball = kinds == KINDS.index("ball")
@@ -99,9 +102,7 @@ def draw_objects(
 def assemble(objects: Objects) -> Parts:
     """Return the primitives of all objects, flat; materials 2 and up are theirs, three for each."""
     pairs: list[tuple[int, Part]] = [
-        (index, part)
-        for index, kind in enumerate(objects.kinds)
-        for part in parts_of(KINDS[kind])
+        (index, part) for index, kind in enumerate(objects.kinds) for part in parts_of(KINDS[kind])
     ]
     parts = [part for _, part in pairs]
     material = [2 + NUM_MATERIALS * index + part.material for index, part in pairs]
@@ -123,6 +124,8 @@ def draw_materials(random: np.random.Generator, num_objects: int) -> Materials:
     tiles_per_m = np.exp(random.uniform(math.log(0.5), math.log(2.5), num))
     albedo = np.exp(random.uniform(math.log(0.12), math.log(0.85), num))
     contrast = random.uniform(0.05, 0.6, num)
+    # mostly plain noise for the room: it should not outshout the objects
+    tile[:2] = np.where(random.random(2) < 0.7, tile[:2] % NUM_NOISE_TILES, tile[:2])
     tiles_per_m[:2] = random.uniform(0.3, 0.7), random.uniform(0.1, 0.25)
     albedo[:2] = random.uniform(0.2, 0.6, 2)
     contrast[:2] = random.uniform(0.15, 0.5), random.uniform(0.1, 0.4)

@@ -1,13 +1,14 @@
 """Compiled ray casting of affine spheres, boxes and frusta with a depth buffer.
 
-Camera and world axes: x right, y up, z forward. A pixel's ray is camera + depth * direction with a
-direction of length 1 along the optical axis, so that its parameter is the depth, in any affine frame.
+Camera and world axes: x right, y up, z forward. A pixel's ray is camera + depth * direction, with a
+direction of length 1 along the optical axis: its parameter is the depth, in any affine frame.
 """
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
+from typing import cast as typed
 
 import numba
 import numpy as np
@@ -16,8 +17,14 @@ import numpy.typing as npt
 FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int32]
 
-NEAR_M = 0.1
-MISS_M = 1e9
+# 32 bits wide: a plain literal would widen whole expressions of compiled code to 64
+ZERO = typed("float", np.float32(0))
+QUARTER = typed("float", np.float32(0.25))
+HALF = typed("float", np.float32(0.5))
+ONE = typed("float", np.float32(1))
+TINY = typed("float", np.float32(1e-9))
+NEAR_M = typed("float", np.float32(0.1))
+MISS_M = typed("float", np.float32(1e9))
 
 
 class Parts(NamedTuple):
@@ -104,9 +111,7 @@ def place(
                 placed.to_local[i, row, column] = local[row, column] * scale
         for row in range(3):
             line = placed.to_local[i, row]
-            placed.origin[i, row] = (
-                line[0] * offset[0] + line[1] * offset[1] + line[2] * offset[2]
-            )
+            placed.origin[i, row] = line[0] * offset[0] + line[1] * offset[1] + line[2] * offset[2]
             for column in range(3):
                 placed.ray[i, row, column] = (
                     line[0] * rotation[0, column]
@@ -117,9 +122,7 @@ def place(
 
 
 @numba.njit(nogil=True, cache=True)
-def _bound(
-    placed: Placed, i: int, half_m: FloatArray, view: View, height: int, width: int
-) -> None:
+def _bound(placed: Placed, i: int, half_m: FloatArray, view: View, height: int, width: int) -> None:
     """Set the rectangle of pixels around primitive ``i``'s eight corners."""
     ray, origin = placed.ray[i], placed.origin[i]
     low_x, low_y, high_x, high_y = 1e9, 1e9, -1e9, -1e9
@@ -196,21 +199,20 @@ def _hit_sphere(ox: float, oy: float, oz: float, x: float, y: float, z: float) -
     """Return where origin + t (x, y, z) enters the unit sphere; MISS_M if it does not."""
     a = x * x + y * y + z * z
     b = ox * x + oy * y + oz * z
-    c = ox * ox + oy * oy + oz * oz - np.float32(1)
+    c = ox * ox + oy * oy + oz * oz - ONE
     discriminant = b * b - a * c
     if discriminant < 0:
-        return np.float32(MISS_M)
-    hit = (-b - np.sqrt(discriminant)) / a
-    return hit if hit > np.float32(NEAR_M) else np.float32(MISS_M)
+        return MISS_M
+    hit = (-b - math.sqrt(discriminant)) / a
+    return hit if hit > NEAR_M else MISS_M
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, inline="always")
 def _hit_box(ox: float, oy: float, oz: float, x: float, y: float, z: float) -> float:
     """Return where the ray enters the cube from -1 to 1."""
-    tiny = np.float32(1e-9)
-    inverse_x = np.float32(1) / (x + tiny)
-    inverse_y = np.float32(1) / (y + tiny)
-    inverse_z = np.float32(1) / (z + tiny)
+    inverse_x = ONE / (x + TINY)
+    inverse_y = ONE / (y + TINY)
+    inverse_z = ONE / (z + TINY)
     enter = max(
         -ox * inverse_x - abs(inverse_x),
         -oy * inverse_y - abs(inverse_y),
@@ -221,7 +223,7 @@ def _hit_box(ox: float, oy: float, oz: float, x: float, y: float, z: float) -> f
         -oy * inverse_y + abs(inverse_y),
         -oz * inverse_z + abs(inverse_z),
     )
-    return enter if leave > enter > np.float32(NEAR_M) else np.float32(MISS_M)
+    return enter if leave > enter > NEAR_M else MISS_M
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, inline="always")
@@ -229,25 +231,24 @@ def _hit_frustum(
     ox: float, oy: float, oz: float, x: float, y: float, z: float, ratio: float
 ) -> float:
     """Return where the ray enters the frustum of radius 1 at y = -1 and ``ratio`` at y = 1."""
-    one = np.float32(1)
-    best = np.float32(MISS_M)
-    slope = (ratio - one) * np.float32(0.5)
-    radius = (ratio + one) * np.float32(0.5) + slope * oy
-    a = x * x + z * z - slope * slope * y * y + np.float32(1e-12)
+    best = MISS_M
+    slope = (ratio - ONE) * HALF
+    radius = (ratio + ONE) * HALF + slope * oy
+    a = x * x + z * z - slope * slope * y * y + TINY * TINY
     b = ox * x + oz * z - radius * slope * y
     c = ox * ox + oz * oz - radius * radius
     discriminant = b * b - a * c
     if discriminant >= 0:
-        root = np.sqrt(discriminant)
+        root = math.sqrt(discriminant)
         for sign in (-1, 1):
             hit = (-b + sign * root) / a
-            if np.float32(NEAR_M) < hit < best and abs(oy + hit * y) <= one:
+            if NEAR_M < hit < best and abs(oy + hit * y) <= ONE:
                 best = hit
-    if abs(oy) > one and oy * y < 0:
-        side = one if oy > 0 else -one
+    if abs(oy) > ONE and oy * y < 0:
+        side = ONE if oy > 0 else -ONE
         hit = (side - oy) / y
-        rim = ratio if oy > 0 else one
+        rim = ratio if oy > 0 else ONE
         hit_x, hit_z = ox + hit * x, oz + hit * z
-        if np.float32(NEAR_M) < hit < best and hit_x * hit_x + hit_z * hit_z <= rim * rim:
+        if NEAR_M < hit < best and hit_x * hit_x + hit_z * hit_z <= rim * rim:
             best = hit
     return best

@@ -8,32 +8,32 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from events.packet import SensorSize
+from events.packet import EVENT_DTYPE, EventArray, EventPacket, SensorSize
 from events.simulate import shading
 from events.simulate.camera_path import CameraPath
+from events.simulate.contrast import ContrastSimulator
 from events.simulate.kinds import KINDS, SEGMENTATION_LABELS
 from events.simulate.layout import assemble, draw_materials, draw_objects, draw_room
 from events.simulate.raycast import MISS_M, Parts, Placed, View, allocate_placed, cast, place
+from events.simulate.sample import SampleConfig
 from events.simulate.shading import Light, Target
 from events.simulate.textures import texture_atlas
+from events.simulate.truth import Frame, dominant_kind
 
-__all__ = ["KINDS", "SEGMENTATION_LABELS", "Frame", "Scene", "SceneConfig", "dominant_kind"]
+__all__ = [
+    "KINDS",
+    "SEGMENTATION_LABELS",
+    "Frame",
+    "Scene",
+    "SceneConfig",
+    "dominant_kind",
+    "sample_window",
+]
 
 FloatArray = npt.NDArray[np.float32]
 
-
-@dataclass(frozen=True, slots=True)
-class Frame:
-    """What a perfect camera would see, and what is really there; all (H, W)."""
-
-    intensity: FloatArray
-    """Linear, in [0, 1]."""
-    depth_m: FloatArray
-    """Metres along the optical axis, finite everywhere."""
-    class_ids: npt.NDArray[np.uint8]
-    """Indices into SEGMENTATION_LABELS."""
-    object_ids: npt.NDArray[np.uint8]
-    """0 where there is no object, else 1 for the scene's first."""
+LATEST_START_US = 600_000_000
+"""Samples start anywhere between 0 and this."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,7 +60,9 @@ class SceneConfig:
         for name, least in (("num_near", 1), ("num_far", 0)):
             low, high = getattr(self, name)
             if not least <= low <= high <= 100:
-                raise ValueError(f"{name} must be a range within {least} to 100, got ({low}, {high})")
+                raise ValueError(
+                    f"{name} must be a range within {least} to 100, got ({low}, {high})"
+                )
         if not 0 <= self.motion <= 100:
             raise ValueError(f"motion must lie between 0 and 100, got {self.motion}")
         if not 0.1 <= self.field_of_view_rad <= 2.5:
@@ -77,8 +79,8 @@ class SceneConfig:
 class Scene:
     """Renders any instant: a pure function of config, seed and time. One thread at a time.
 
-    The camera stands in a ring of objects and pans slowly around, so that each comes by. Time 0 is as good as any other;
-    negative times are fine too.
+    The camera stands in a ring of objects and pans slowly around, so that each comes by. Any time
+    is as good as any other, negative ones too.
     """
 
     def __init__(self, config: SceneConfig, seed: int) -> None:
@@ -150,16 +152,42 @@ class Scene:
         return Light(direction, self._ambient, self._level * (1 + swing))
 
 
-def dominant_kind(frame: Frame, min_fraction: float = 0.0) -> str | None:
-    """Return the kind of the object that covers most pixels; None if none, or too small a part.
+def sample_window(
+    seed: int, size: SensorSize, window_us: int, config: SampleConfig | None = None
+) -> tuple[EventPacket, Frame]:
+    """Return one window of a random scene, and the truth at the window's end.
 
     Args:
-        frame: With ground truth.
-        min_fraction: Share of the picture that the object must cover.
+        seed: Decides everything; equal seeds give equal samples.
+        size: Of the sensor.
+        window_us: Length of the window.
+        config: Ranges; the defaults if None.
+
+    Raises:
+        ValueError: ``window_us`` is not positive.
     """
-    counts = np.bincount(frame.object_ids.reshape(-1), minlength=2)[1:]
-    largest = int(counts.argmax()) + 1
-    if counts[largest - 1] <= min_fraction * frame.object_ids.size:
-        return None
-    first = int((frame.object_ids.reshape(-1) == largest).argmax())
-    return SEGMENTATION_LABELS[frame.class_ids.reshape(-1)[first]]
+    if window_us < 1:
+        raise ValueError(f"window_us must be at least 1, got {window_us}")
+    config = config or SampleConfig()
+    random = np.random.default_rng(seed)
+    scene_config = SceneConfig(
+        width=size.width,
+        height=size.height,
+        motion=config.draw_motion(random),
+        field_of_view_rad=float(random.uniform(*config.field_of_view_rad)),
+    )
+    scene = Scene(scene_config, int(random.integers(1 << 62)))
+    contrast = config.draw_contrast(random)
+    simulator = ContrastSimulator(size, contrast, int(random.integers(1 << 62)))
+    start_us = int(random.integers(LATEST_START_US))
+    num_steps = max(round(window_us / random.uniform(*config.frame_interval_us)), 1)
+    times_us = np.linspace(start_us, start_us + window_us, min(num_steps, window_us) + 1)
+    picture = np.empty((size.height, size.width), np.float32)
+    parts: list[EventArray] = []
+    for t_us in times_us[:-1].astype(np.int64).tolist():
+        scene.render_intensity(t_us, picture)
+        parts.append(simulator.step(picture, t_us))
+    truth = scene.render(start_us + window_us)
+    parts.append(simulator.step(truth.intensity, start_us + window_us))
+    events: EventArray = np.concatenate(parts, dtype=EVENT_DTYPE)
+    return EventPacket(events, size, start_us, start_us + window_us), truth

@@ -1,22 +1,35 @@
-"""Compiled shading of cast primitives and of the room around them: texture, light, contact shadows."""
+"""Compiled shading of cast primitives and their room: texture, light, contact shadows."""
 
 from __future__ import annotations
 
 import math
 from typing import NamedTuple
+from typing import cast as typed
 
 import numba
 import numpy as np
 import numpy.typing as npt
 
-from events.simulate.raycast import FloatArray, IntArray, Parts, Placed, View
+from events.simulate.raycast import (
+    HALF,
+    ONE,
+    QUARTER,
+    TINY,
+    ZERO,
+    FloatArray,
+    IntArray,
+    Parts,
+    Placed,
+    View,
+)
 from events.simulate.textures import LEVEL_OFFSETS, NUM_LEVELS, TILE_SIZE
 
 GROUND, WALL = 0, 1
 """Rows of the materials that the room wears; objects' follow."""
 
 _OFFSETS = tuple(int(offset) for offset in LEVEL_OFFSETS)
-_SHARPEST_TEXELS = 1.4
+_CAP = typed("float", np.float32(0.9999))
+_SHARPEST_TEXELS = typed("float", np.float32(1.4))
 """A pixel may span this many texels of the level it reads; more would flicker."""
 
 
@@ -74,15 +87,16 @@ def _texel(atlas: FloatArray, tile: int, level: int, u: float, v: float) -> floa
     texels = atlas[tile]
     upper = texels[top + left] + (texels[top + right] - texels[top + left]) * fx
     lower = texels[bottom + left] + (texels[bottom + right] - texels[bottom + left]) * fx
-    return upper + (lower - upper) * fy
+    value: float = upper + (lower - upper) * fy
+    return value
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, inline="always")
 def _level(texels_per_px: float) -> int:
     """Return the mip level at which a pixel spans about one texel."""
     level = 0
-    while texels_per_px > np.float32(_SHARPEST_TEXELS) and level < NUM_LEVELS - 1:
-        texels_per_px *= np.float32(0.5)
+    while texels_per_px > _SHARPEST_TEXELS and level < NUM_LEVELS - 1:
+        texels_per_px *= HALF
         level += 1
     return level
 
@@ -91,7 +105,7 @@ def _level(texels_per_px: float) -> int:
 def shade_room(
     view: View, room: Room, light: Light, materials: Materials, atlas: FloatArray, target: Target
 ) -> None:
-    """Draw floor and walls wherever no primitive is in front of them; part ids -1 wall, -2 floor."""
+    """Draw floor and walls wherever no primitive is in front; part ids -1 wall, -2 floor."""
     height, width = target.intensity.shape
     step = np.float32(1 / view.focal_px)
     rotation = view.rotation
@@ -107,9 +121,9 @@ def shade_room(
         v = np.float32((view.centre_y_px - row) * step)
         for column in range(width):
             u = np.float32((column - view.centre_x_px) * step)
-            x = rotation[0, 0] * u + rotation[0, 1] * v + rotation[0, 2] + np.float32(1e-9)
+            x = rotation[0, 0] * u + rotation[0, 1] * v + rotation[0, 2] + TINY
             y = rotation[1, 0] * u + rotation[1, 1] * v + rotation[1, 2]
-            z = rotation[2, 0] * u + rotation[2, 1] * v + rotation[2, 2] + np.float32(1e-9)
+            z = rotation[2, 0] * u + rotation[2, 1] * v + rotation[2, 2] + TINY
             to_x = (half_x - px) / x if x > 0 else (-half_x - px) / x
             to_z = (half_z - pz) / z if z > 0 else (-half_z - pz) / z
             hit = min(to_x, to_z)
@@ -123,13 +137,13 @@ def shade_room(
                 target.part_ids[row, column] = -2
                 surface, lit = GROUND, floor_light
                 along, across = px + hit * x, pz + hit * z
-                stretch = np.float32(1) / np.sqrt(-y)
+                stretch = ONE / math.sqrt(-y)
             else:
                 target.part_ids[row, column] = -1
                 is_x = to_x < to_z
                 surface, lit = WALL, wall_x_light if is_x else wall_z_light
                 along, across = pz + hit * z if is_x else px + hit * x, py + hit * y
-                stretch = np.float32(1)
+                stretch = ONE
             level = _level(hit * texel_px[surface] * stretch)
             density = materials.tiles_per_m[surface]
             value = _texel(atlas, materials.tile[surface], level, along * density, across * density)
@@ -169,17 +183,21 @@ def shade_parts(
             )
             to_local = placed.to_local[i]
             # normals go to the world by the transpose of what takes vectors from there
-            world_x = to_local[0, 0] * normal_x + to_local[1, 0] * normal_y + to_local[2, 0] * normal_z
-            world_y = to_local[0, 1] * normal_x + to_local[1, 1] * normal_y + to_local[2, 1] * normal_z
-            world_z = to_local[0, 2] * normal_x + to_local[1, 2] * normal_y + to_local[2, 2] * normal_z
+            world_x = (
+                to_local[0, 0] * normal_x + to_local[1, 0] * normal_y + to_local[2, 0] * normal_z
+            )
+            world_y = (
+                to_local[0, 1] * normal_x + to_local[1, 1] * normal_y + to_local[2, 1] * normal_z
+            )
+            world_z = (
+                to_local[0, 2] * normal_x + to_local[1, 2] * normal_y + to_local[2, 2] * normal_z
+            )
             facing = (
                 world_x * light.direction[0]
                 + world_y * light.direction[1]
                 + world_z * light.direction[2]
-            ) / np.sqrt(world_x * world_x + world_y * world_y + world_z * world_z)
-            lit = light.level * (
-                light.ambient + (1 - light.ambient) * max(facing, np.float32(0))
-            )
+            ) / math.sqrt(world_x * world_x + world_y * world_y + world_z * world_z)
+            lit = light.level * (light.ambient + (1 - light.ambient) * max(facing, ZERO))
             surface = parts.material[i]
             density = materials.tiles_per_m[surface]
             level = _level(hit * step * density * np.float32(TILE_SIZE))
@@ -194,20 +212,19 @@ def _surface(
     shape: int, ratio: float, half_m: FloatArray, x: float, y: float, z: float
 ) -> tuple[float, float, float, float, float]:
     """Return normal (x, y, z) and texture coordinates in metres where a primitive was hit."""
-    zero, one = np.float32(0), np.float32(1)
     if shape == 1:
         if abs(x) > abs(y) and abs(x) > abs(z):
-            return x, zero, zero, z * half_m[2], y * half_m[1]
+            return x, ZERO, ZERO, z * half_m[2], y * half_m[1]
         if abs(y) > abs(z):
-            return zero, y, zero, x * half_m[0], z * half_m[2]
-        return zero, zero, z, x * half_m[0], y * half_m[1]
-    if shape == 2 and abs(y) > np.float32(0.9999):
-        return zero, y, zero, x * half_m[0], z * half_m[2]
+            return ZERO, y, ZERO, x * half_m[0], z * half_m[2]
+        return ZERO, ZERO, z, x * half_m[0], y * half_m[1]
+    if shape == 2 and abs(y) > _CAP:
+        return ZERO, y, ZERO, x * half_m[0], z * half_m[2]
     around = np.float32(math.atan2(x, z)) * half_m[0]
     if shape == 0:
         return x, y, z, around, y * half_m[1]
-    slope = (ratio - one) * np.float32(0.5)
-    radius = (ratio + one) * np.float32(0.5) + slope * y
+    slope = (ratio - ONE) * HALF
+    radius = (ratio + ONE) * HALF + slope * y
     return x, -slope * radius, z, around, y * half_m[1]
 
 
@@ -252,20 +269,17 @@ def shade_contacts(poses: FloatArray, radii_m: FloatArray, view: View, target: T
 
 @numba.njit(nogil=True, cache=True, fastmath=True)
 def blur(picture: FloatArray, rows: FloatArray, out: FloatArray) -> None:
-    """Write ``picture`` blurred by [1 2 1] / 4 both ways, a lens's softness; ``rows`` is scratch."""
+    """Write ``picture`` blurred by [1 2 1] / 4 both ways, as a lens does; ``rows`` is scratch."""
     height, width = picture.shape
-    quarter, half = np.float32(0.25), np.float32(0.5)
     for row in range(height):
         above, below = picture[max(row - 1, 0)], picture[min(row + 1, height - 1)]
         line, soft = picture[row], rows[row]
         for column in range(width):
-            soft[column] = quarter * (above[column] + below[column]) + half * line[column]
+            soft[column] = QUARTER * (above[column] + below[column]) + HALF * line[column]
         result = out[row]
         result[0], result[width - 1] = soft[0], soft[width - 1]
         for column in range(1, width - 1):
-            result[column] = (
-                quarter * (soft[column - 1] + soft[column + 1]) + half * soft[column]
-            )
+            result[column] = QUARTER * (soft[column - 1] + soft[column + 1]) + HALF * soft[column]
 
 
 @numba.njit(nogil=True, cache=True)
@@ -276,7 +290,7 @@ def label(
     class_ids: npt.NDArray[np.uint8],
     object_ids: npt.NDArray[np.uint8],
 ) -> None:
-    """Turn indices of primitives into classes (0 wall, 1 floor) and objects (0 none, else index + 1)."""
+    """Turn primitives into classes (0 wall, 1 floor) and objects (0 none, else index + 1)."""
     for row in range(part_ids.shape[0]):
         for column in range(part_ids.shape[1]):
             i = part_ids[row, column]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import itertools
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,9 @@ LEVEL_OFFSETS = np.concatenate(
 """Where each level begins in a tile's row of the atlas."""
 
 _SEED = 20260
+_NOISES = ((3, 5), (4, 2), (6, 4), (8, 2), (12, 3), (16, 2), (24, 2))
+NUM_NOISE_TILES = len(_NOISES)
+"""So many tiles, the atlas's first, are plain noise; the others are regular patterns."""
 
 
 def _value_noise(random: np.random.Generator, cells: int, octaves: int) -> FloatArray:
@@ -44,7 +48,8 @@ def _normalized(tile: npt.NDArray[np.float64]) -> FloatArray:
     """Return the tile with zero mean and values in [-1, 1]."""
     tile = tile - tile.mean()
     tile = np.clip(tile / (2 * tile.std()), -1, 1)
-    return (tile - tile.mean()).astype(np.float32)
+    tile -= tile.mean()
+    return tile.astype(np.float32)
 
 
 def _patterns(random: np.random.Generator) -> list[FloatArray]:
@@ -54,9 +59,7 @@ def _patterns(random: np.random.Generator) -> list[FloatArray]:
     tiles += [np.sign(np.sin(2 * np.pi * n * u) * np.sin(2 * np.pi * n * v)) for n in (2, 4)]
     tiles += [np.sign(np.sin(2 * np.pi * n * u)) for n in (3, 6)]
     tiles += [np.sign(np.sin(2 * np.pi * n * v)) for n in (3, 6)]
-    tiles += [
-        np.where(np.hypot(u * n % 1 - 0.5, v * n % 1 - 0.5) < 0.3, 1.0, -1.0) for n in (3, 6)
-    ]
+    tiles += [np.where(np.hypot(u * n % 1 - 0.5, v * n % 1 - 0.5) < 0.3, 1.0, -1.0) for n in (3, 6)]
     for rows, columns in ((8, 4), (4, 2), (6, 1)):
         row = np.floor(v * rows)
         across = u * columns + 0.5 * (row % 2)
@@ -70,20 +73,17 @@ def _patterns(random: np.random.Generator) -> list[FloatArray]:
 
 @functools.cache
 def texture_atlas() -> FloatArray:
-    """Return (num_tiles, texels of all levels) float32 in [-1, 1]; read-only, the same in every run.
+    """Return (num_tiles, texels of all levels) float32 in [-1, 1]; read-only, always the same.
 
     Row i holds tile i at every mip level, one after the other at LEVEL_OFFSETS, each row by row.
     """
     random = np.random.default_rng(_SEED)
-    tiles = [
-        _value_noise(random, cells, octaves)
-        for cells, octaves in ((3, 5), (4, 2), (6, 4), (8, 2), (12, 3), (16, 2), (24, 2))
-    ]
+    tiles = [_value_noise(random, cells, octaves) for cells, octaves in _NOISES]
     tiles += _patterns(random)
     atlas = np.empty((len(tiles), LEVEL_OFFSETS[-1]), np.float32)
     for row, tile in zip(atlas, tiles, strict=True):
-        texels = tile
-        for start, end in zip(LEVEL_OFFSETS, LEVEL_OFFSETS[1:], strict=False):
+        texels: npt.NDArray[np.floating] = tile
+        for start, end in itertools.pairwise(LEVEL_OFFSETS):
             row[start:end] = texels.reshape(-1)
             texels = (texels[::2] + texels[1::2]) / 2
             texels = (texels[:, ::2] + texels[:, 1::2]) / 2
