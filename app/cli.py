@@ -1,11 +1,16 @@
-"""The `saccade` command: one verb, one file in app/verbs; a verb's imports happen only when it runs."""
+"""The `saccade` command: one verb, one file in app/verbs; its imports happen only when it runs."""
 
 from __future__ import annotations
 
 import argparse
+import errno
 import importlib
+import os
+import signal
 import sys
+import threading
 from collections.abc import Sequence
+from typing import Any, NoReturn
 
 VERBS = {
     "demo": "see a network understand a synthetic scene, with the ground truth beside it",
@@ -20,6 +25,7 @@ VERBS = {
     "bench": "time every stage on this machine, with ratios against a baseline",
     "doctor": "check this machine: libraries, GPU, cameras, display",
 }
+MIN_LIKENESS = 0.5
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
 
@@ -31,48 +37,115 @@ class UserError(Exception):
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; return 0, 1 (failed), 2 (bad usage) or 130 (interrupted)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
-    parser = _parser(arguments)
-    parsed = parser.parse_args(arguments)
-    try:
-        return int(parsed.run(parsed) or 0)
-    except KeyboardInterrupt:
-        print("saccade: interrupted", file=sys.stderr)  # noqa: T201
-        return EXIT_INTERRUPTED
-    except BrokenPipeError:
-        sys.stderr.close()
-        return 0
-    except Exception as error:
-        if parsed.debug:
-            raise
-        name = "" if isinstance(error, UserError) or str(error) else type(error).__name__
-        message = " ".join(f"{name}{error}".split())
-        print(f"saccade: {message}", file=sys.stderr)  # noqa: T201
-        return EXIT_FAILED
+    is_debugging = "--debug" in arguments
+    with _Terminable():
+        try:
+            parsed = _parser(arguments).parse_args(arguments)
+            code = int(parsed.run(parsed) or 0)
+            sys.stdout.flush()  # so that a reader who has gone is noticed here
+            return code
+        except KeyboardInterrupt:
+            _say("interrupted")
+            return EXIT_INTERRUPTED
+        except BrokenPipeError:
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return 0  # `saccade run ... | head` is no failure
+        except Exception as error:
+            if is_debugging:
+                raise
+            _say(_one_line(error))
+            return EXIT_FAILED
+
+
+class _Terminable:
+    """While open, SIGTERM interrupts like Ctrl-C, so that recordings are closed."""
+
+    def __enter__(self) -> None:
+        self._previous: Any = None
+        if threading.current_thread() is threading.main_thread():
+            self._previous = signal.signal(signal.SIGTERM, _interrupt)
+
+    def __exit__(self, *exc_info: object) -> None:
+        if self._previous is not None:
+            signal.signal(signal.SIGTERM, self._previous)
+
+
+def _interrupt(signum: int, frame: object) -> NoReturn:
+    raise KeyboardInterrupt
+
+
+def _say(line: str) -> None:
+    print(f"saccade: {line}", file=sys.stderr)  # noqa: T201
+
+
+def _one_line(error: Exception) -> str:
+    """Return an error as the user should read it: value, limit, cure, but no class and no place."""
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        library = error.name.split(".")[0]
+        return f"the library {library} is missing: `saccade doctor` tells what to install"
+    if isinstance(error, ImportError):
+        return f"a library does not load ({error}): `saccade doctor` tells what to install"
+    if isinstance(error, OSError) and error.strerror:
+        where = f"{error.filename}: " if error.filename is not None else ""
+        cure = ": free some space" if error.errno == errno.ENOSPC else ""
+        return f"{where}{error.strerror}{cure}"
+    if isinstance(error, MemoryError):
+        return "not enough memory: close other programs, or take shorter windows"
+    return " ".join(str(error).split()) or type(error).__name__
+
+
+class _Version(argparse.Action):
+    """Print the version, what onnxruntime was built with, and the optional parts; then exit."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *args: object, **kwargs: object) -> None:
+        from app.versions import version_lines
+
+        print("\n".join(version_lines()))  # noqa: T201
+        parser.exit()
 
 
 def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
-    """Return a parser that knows every verb's name, and the options of the one that is asked for."""
+    """Return a parser that knows every verb's name, and the options of the one asked for."""
     parser = argparse.ArgumentParser(prog="saccade", description="See through an event camera.")
-    parser.add_argument("--version", action="version", version=_version())
+    parser.add_argument("--version", nargs=0, action=_Version, help="show versions and exit")
+    debug = {"action": "store_true", "help": "show the traceback of an error"}
+    parser.add_argument("--debug", **debug)  # type: ignore[arg-type]
+    asked = next((argument for argument in arguments if not argument.startswith("-")), None)
+    if asked is not None and asked not in VERBS:
+        parser.error(_unknown_verb(asked))
     verbs = parser.add_subparsers(metavar="VERB", required=True)
-    asked = next((argument for argument in arguments if argument in VERBS), None)
     for verb, summary in VERBS.items():
-        subparser = verbs.add_parser(verb, help=summary, description=summary[0].upper() + summary[1:] + ".")
-        subparser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+        description = summary[0].upper() + summary[1:] + "."
+        subparser = verbs.add_parser(verb, help=summary, description=description)
+        subparser.add_argument("--debug", default=argparse.SUPPRESS, **debug)  # type: ignore[arg-type]
         if verb == asked:
-            module = importlib.import_module(f"app.verbs.{verb}")
+            module = _import_verb(verb)
             module.add_arguments(subparser)
             subparser.set_defaults(run=module.run)
     return parser
 
 
-def _version() -> str:
-    from importlib.metadata import PackageNotFoundError, version
-
+def _import_verb(verb: str) -> Any:
+    name = f"app.verbs.{verb}"
     try:
-        return f"saccade {version('saccade')}"
-    except PackageNotFoundError:
-        return "saccade (not installed)"
+        return importlib.import_module(name)
+    except ModuleNotFoundError as error:
+        if error.name != name:
+            raise
+        raise UserError(
+            f"this installation has no verb {verb!r}: reinstall it with pip install -e ."
+        ) from None
+
+
+def _unknown_verb(word: str) -> str:
+    from difflib import get_close_matches
+
+    near = get_close_matches(word, VERBS, n=1, cutoff=MIN_LIKENESS)
+    if near:
+        return f"there is no verb {word!r}: did you mean {near[0]}?"
+    if os.path.exists(word):
+        return f"there is no verb {word!r}: to open that file, saccade gui {word}"
+    return f"there is no verb {word!r}: choose from {', '.join(VERBS)}"
 
 
 if __name__ == "__main__":

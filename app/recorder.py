@@ -1,0 +1,119 @@
+"""FileRecorder: a stream into .aedat4 files, closed properly whatever ends it."""
+
+from __future__ import annotations
+
+import re
+import threading
+from datetime import datetime
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from events.packet import EventPacket, SensorSize
+from events.recordings.aedat4_writer import Aedat4Writer
+
+SUFFIX = ".aedat4"
+
+
+class FileRecorder:
+    """Writes packets in order; ``write`` and ``close`` may be called from different threads.
+
+    A file's time never goes back: where the stream jumps back (a server with a new clock, a loop),
+    the recording goes on in another file, NAME-2.aedat4, NAME-3.aedat4 and so on.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        sensor: SensorSize,
+        camera: str,
+        *,
+        compression: str = "lz4",
+        overwrite: bool = False,
+    ) -> None:
+        """Create the file.
+
+        Args:
+            path: With the suffix .aedat4.
+            sensor: The stream's.
+            camera: Written into the file as the events' origin.
+            compression: As Aedat4Writer's.
+            overwrite: Whether to replace an existing file.
+
+        Raises:
+            FileExistsError: the file is there, and ``overwrite`` is not given.
+            OSError: the file cannot be written.
+        """
+        self.paths: list[Path] = []
+        self.num_events = self.num_lost = self.duration_us = 0
+        self._path, self._sensor, self._camera = path, sensor, camera
+        self._compression, self._overwrite = compression, overwrite
+        self._lock = threading.Lock()
+        self._end_us: int | None = None
+        self._writer: Aedat4Writer | None = None
+        self._open()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    @property
+    def num_bytes(self) -> int:
+        """Bytes on the disk so far."""
+        return sum(path.stat().st_size for path in self.paths)
+
+    def write(self, packet: EventPacket) -> None:
+        """Append a packet; ignored after ``close``.
+
+        Raises:
+            OSError: the disk is full or gone; the recorder is closed then.
+        """
+        with self._lock:
+            if self._writer is None:
+                return
+            try:
+                if self._end_us is not None and packet.start_us < self._end_us:
+                    self._shut()
+                    self._open()
+                self._writer.write(packet)
+            except BaseException as error:
+                if isinstance(error, OSError) and error.filename is None:
+                    error.filename = str(self.paths[-1])
+                self._shut()
+                raise
+            self._end_us = packet.end_us
+            self.num_events += len(packet)
+            self.num_lost += packet.num_lost
+            self.duration_us += packet.duration_us
+
+    def close(self) -> None:
+        """Complete the file; harmless when called twice."""
+        with self._lock:
+            self._shut()
+
+    def _open(self) -> None:
+        number = len(self.paths) + 1
+        name = self._path if number == 1 else self._path.with_stem(f"{self._path.stem}-{number}")
+        self._writer = Aedat4Writer(
+            name, self._sensor, self._camera, self._compression, self._overwrite
+        )
+        self._writer.__enter__()
+        self.paths.append(name)
+
+    def _shut(self) -> None:
+        writer, self._writer = self._writer, None
+        if writer is not None:
+            writer.__exit__(None, None, None)
+
+
+def default_path(camera: str, folder: Path = Path()) -> Path:
+    """Return ``folder``/CAMERA_2026-11-20T21-40-00.aedat4, with the local time of now."""
+    name = re.sub(r"[^A-Za-z0-9.-]+", "_", Path(camera).name.removesuffix(SUFFIX)).strip("_.-") or "recording"
+    return folder / f"{name}_{datetime.now().strftime('%Y-%m-%dT%H-%M-%S')}{SUFFIX}"

@@ -1,0 +1,139 @@
+"""`saccade record`: save a stream as .aedat4."""
+
+from __future__ import annotations
+
+import argparse
+import math
+import signal
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.live import Live
+from rich.text import Text
+
+from app.cli import EXIT_INTERRUPTED, UserError
+from app.recorder import SUFFIX, FileRecorder, default_path
+from events.packet import EventPacket
+from events.sources.open import open_source
+from events.sources.source import Seekable, Source
+
+COMPRESSIONS = ("none", "lz4", "lz4_high", "zstd", "zstd_high")
+PROGRESS_PERIOD_S = 0.25
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Declare the options of `saccade record`."""
+    parser.add_argument(
+        "input",
+        metavar="INPUT",
+        help="camera[:SERIAL], tcp://HOST:PORT, unix:PATH, synthetic[:SEED] or a recording",
+    )
+    parser.add_argument(
+        "-o",
+        "--output",
+        type=Path,
+        metavar="X.aedat4",
+        help="the file to write (default: named after the camera and the time)",
+    )
+    parser.add_argument("--seconds", type=_seconds, metavar="S", help="stop after so long")
+    parser.add_argument("--compression", choices=COMPRESSIONS, default="lz4")
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Record until the time is over, the stream ends or the user interrupts; see the options."""
+    if args.output is not None and args.output.suffix != SUFFIX:
+        raise UserError(f"{args.output}: a recording must be named *{SUFFIX}")
+    if args.output is not None and args.output.exists() and not args.overwrite:
+        raise UserError(f"{args.output} exists: choose another name, or give --overwrite")
+    with open_source(args.input) as source:
+        if isinstance(source, Seekable):
+            source.set_speed(math.inf)  # nobody watches: as fast as the disk takes it
+        path = args.output or default_path(source.name)
+        recorder = FileRecorder(
+            path,
+            source.sensor,
+            source.name,
+            compression=args.compression,
+            overwrite=args.overwrite,
+        )
+        with recorder, _stopping(source.stop) as interrupted:
+            _record(source, recorder, math.inf if args.seconds is None else args.seconds)
+    _report(recorder)
+    return EXIT_INTERRUPTED if interrupted.is_set() else 0
+
+
+def _record(source: Source, recorder: FileRecorder, duration_s: float) -> None:
+    """Write the source's packets, with a line of progress on the terminal."""
+    left_us = duration_s * 1e6
+    told_s, num_told = time.monotonic(), 0
+    with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
+        for packet in source.packets():
+            recorder.write(_first(packet, left_us))
+            left_us -= packet.duration_us
+            now_s = time.monotonic()
+            if now_s - told_s >= PROGRESS_PERIOD_S:
+                rate = (recorder.num_events - num_told) / (now_s - told_s)
+                told_s, num_told = now_s, recorder.num_events
+                live.update(_progress(source, recorder, rate), refresh=True)
+            if left_us <= 0:
+                return
+
+
+def _first(packet: EventPacket, duration_us: float) -> EventPacket:
+    """Return the packet, or its first part where it is longer than ``duration_us``."""
+    if packet.duration_us <= duration_us:
+        return packet
+    return packet.between(packet.start_us, packet.start_us + int(duration_us))
+
+
+def _progress(source: Source, recorder: FileRecorder, events_per_s: float) -> Text:
+    lost = f"  {recorder.num_lost:,} lost" if recorder.num_lost else ""
+    message = f"  {source.status.message}" if source.status.message else ""
+    return Text(
+        f"{recorder.paths[-1].name}  {recorder.duration_us / 1e6:.1f} s  "
+        f"{events_per_s / 1e6:.2f} Mev/s  {recorder.num_bytes / 1e6:.1f} MB{lost}{message}"
+    )
+
+
+def _report(recorder: FileRecorder) -> None:
+    names = ", ".join(str(path) for path in recorder.paths)
+    lost = f", {recorder.num_lost:,} lost" if recorder.num_lost else ""
+    print(  # noqa: T201
+        f"{names}: {recorder.num_events:,} events{lost}, {recorder.duration_us / 1e6:.3f} s, "
+        f"{recorder.num_bytes / 1e6:.1f} MB"
+    )
+
+
+@contextmanager
+def _stopping(stop: Callable[[], None]) -> Iterator[threading.Event]:
+    """Turn the first Ctrl-C or SIGTERM into ``stop()``: no write is cut in two."""
+    interrupted = threading.Event()
+
+    def handle(signum: int, frame: Any) -> None:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        interrupted.set()
+        stop()
+
+    if threading.current_thread() is not threading.main_thread():
+        yield interrupted
+        return
+    previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
+    try:
+        yield interrupted
+    finally:
+        for signum, handler in previous.items():
+            signal.signal(signum, handler)
+
+
+def _seconds(text: str) -> float:
+    value = float(text)
+    if not 0 < value < math.inf:
+        raise argparse.ArgumentTypeError(f"must be a positive number of seconds, got {text}")
+    return value
