@@ -1,0 +1,194 @@
+"""The events of an AEDAT4 file in order of time: decoded in batches, checked, cleaned."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from events.packet import EVENT_DTYPE, EventArray, SensorSize
+from events.recordings.aedat4_file import Aedat4File
+from events.recordings.aedat4_payloads import decode_events
+from events.recordings.event_checks import (
+    Bounds,
+    are_plausible,
+    join_events,
+    keep_plausible,
+    with_true_polarity,
+)
+from events.recordings.recording import MAX_QUIET_US
+
+_BATCH_EVENTS = 8192
+"""Small packets are checked this many events at a time: numpy's price is per call."""
+_LAST_US = 2**62
+_NUM_AT_END = 8
+
+
+@dataclass(frozen=True, slots=True)
+class _Batch:
+    """Packets that were decoded together."""
+
+    ordinals: list[int]
+    parts: list[EventArray]
+    num_lost: int
+
+    @property
+    def events(self) -> EventArray:
+        return join_events(self.parts) if self.parts else np.empty(0, EVENT_DTYPE)
+
+
+class Aedat4Events:
+    """Reads the stream of events, from any time on."""
+
+    def __init__(self, file: Aedat4File, stream_id: int, sensor: SensorSize) -> None:
+        self._file = file
+        self._stream_id = stream_id
+        self._sensor = sensor
+        self._ordinals = np.empty(0, np.int64)
+        self._num_entries = -1
+        self._span: tuple[int, int] | None = None
+
+    def span(self) -> tuple[int, int] | None:
+        """Return [start_us, end_us) from the first event to the last; None where there is none."""
+        self._refresh()
+        if self._span is None and len(self._ordinals):
+            first = next((events for events, _ in self._clean(self._ordinals) if len(events)), None)
+            if first is not None:
+                self._span = int(first["t"][0]), self._last_us(int(first["t"][-1])) + 1
+        return self._span
+
+    def batches(self, start_us: int, end_us: int) -> Iterator[tuple[EventArray, int]]:
+        """Yield (events, how many are known to be lost near them) of [start_us, end_us), in order."""
+        self._refresh()
+        for events, num_lost in self._clean(self._between(start_us, end_us)):
+            t = events["t"]
+            if len(t) and t[0] >= end_us:
+                return
+            if len(t) and (t[0] < start_us or t[-1] >= end_us):
+                events = events[bisect_left(t, start_us) : bisect_left(t, end_us)]
+            yield events, num_lost
+
+    def _refresh(self) -> None:
+        self._file.refresh()
+        entries = self._file.entries
+        if len(entries.rows) != self._num_entries:
+            self._num_entries = len(entries.rows)
+            self._ordinals = entries.of_stream(self._stream_id)
+            self._span = None
+
+    def _last_us(self, at_least: int) -> int:
+        if self._file.entries.has_times:
+            return int(self._file.entries.rows["end_us"][self._ordinals[-1]])
+        num = _NUM_AT_END
+        while True:  # damaged packets at the end: look further back
+            last = [int(e["t"][-1]) for e, _ in self._clean(self._ordinals[-num:]) if len(e)]
+            if last or num >= len(self._ordinals):
+                return max([at_least, *last])
+            num *= 4
+
+    def _between(self, start_us: int, end_us: int) -> Sequence[int]:
+        """Return the ordinals of all packets that can hold events of [start_us, end_us)."""
+        ordinals = self._ordinals
+        entries = self._file.entries
+        if entries.has_times:
+            rows = entries.rows[ordinals]
+            first = np.searchsorted(rows["end_us"], start_us)
+            last = np.searchsorted(rows["start_us"], end_us)
+            return ordinals[first:last]  # type: ignore[return-value]
+        low, high = 0, len(ordinals)  # the last packet that starts before start_us may reach past it
+        while low < high:
+            middle = (low + high) // 2
+            first_us = self._first_us(middle)
+            if first_us is not None and first_us < start_us:
+                low = middle + 1
+            else:
+                high = middle
+        return ordinals[max(low - 1, 0) :]  # type: ignore[return-value]
+
+    def _first_us(self, place: int) -> int | None:
+        """Return when the packet at ``place`` of the stream starts, or the next one that is not damaged."""
+        for ordinal in self._ordinals[place : place + _NUM_AT_END]:
+            first_us = self._file.first_event_us(int(ordinal))
+            if first_us is not None:
+                return first_us
+        return None
+
+    def _decoded(self, ordinals: Sequence[int]) -> Iterator[_Batch]:
+        done: list[int] = []
+        parts: list[EventArray] = []
+        num_events = num_lost = 0
+        rows, has_times = self._file.entries.rows, self._file.entries.has_times
+        for ordinal in np.asarray(ordinals).tolist():
+            events = self._file.decode(ordinal, decode_events)
+            if events is None:
+                num_lost += int(rows["num_elements"][ordinal]) if has_times else 0
+                continue
+            if len(events) == 0:
+                continue
+            done.append(ordinal)
+            parts.append(events)
+            num_events += len(events)
+            if num_events >= _BATCH_EVENTS:
+                yield _Batch(done, parts, num_lost)
+                done, parts, num_events, num_lost = [], [], 0, 0
+        if parts or num_lost:
+            yield _Batch(done, parts, num_lost)
+
+    def _clean(self, ordinals: Sequence[int]) -> Iterator[tuple[EventArray, int]]:
+        """Yield checked events; one batch is decoded ahead, to tell a wrong time from a late one."""
+        batch: _Batch | None = None
+        last_us = 0
+        for following in self._with_end(ordinals):
+            if batch is not None:
+                events, num_lost = self._checked(batch, following, last_us)
+                if len(events):
+                    last_us = int(events["t"][-1])
+                yield events, num_lost
+            batch = following
+
+    def _with_end(self, ordinals: Sequence[int]) -> Iterator[_Batch | None]:
+        yield from self._decoded(ordinals)
+        yield None
+
+    def _checked(
+        self, batch: _Batch, following: _Batch | None, last_us: int
+    ) -> tuple[EventArray, int]:
+        events = batch.events
+        if len(events) == 0:
+            return events, batch.num_lost
+        bounds = self._bounds(batch, following, last_us)
+        if are_plausible(events, self._sensor, bounds):
+            return events, batch.num_lost
+        is_inside, is_kept = keep_plausible(events, self._sensor, bounds)
+        start = 0
+        for ordinal, part in zip(batch.ordinals, batch.parts, strict=True):
+            inside, kept = is_inside[start : start + len(part)], is_kept[start : start + len(part)]
+            num_inside = int(inside.sum())
+            self._file.count_dropped(ordinal, len(part) - num_inside, num_inside - int(kept.sum()))
+            start += len(part)
+        num_dropped = len(events) - int(is_kept.sum())
+        if num_dropped:
+            events = events[is_kept]
+        return with_true_polarity(events), batch.num_lost + num_dropped
+
+    def _bounds(self, batch: _Batch, following: _Batch | None, last_us: int) -> Bounds:
+        """Return the times that the batch must keep to: from the file's table, else from its neighbours."""
+        entries = self._file.entries
+        if entries.has_times:
+            rows = entries.rows
+            first_us = int(rows["start_us"][batch.ordinals[0]])
+            return Bounds(max(last_us, first_us), int(rows["end_us"][batch.ordinals[-1]]))
+        middle_us = _middle_us(batch)
+        first_us = last_us or max(0, middle_us - MAX_QUIET_US)
+        if following is None or not following.parts:
+            return Bounds(first_us, min(_LAST_US, middle_us + MAX_QUIET_US))
+        next_us = _middle_us(following)
+        return Bounds(first_us, next_us if next_us >= last_us else _LAST_US)
+
+
+def _middle_us(batch: _Batch) -> int:
+    """Return a time that a few wrong ones do not move."""
+    t = batch.parts[len(batch.parts) // 2]["t"]
+    return int(np.median(t[:: max(1, len(t) // 63)]))

@@ -1,0 +1,143 @@
+"""The compressions of AEDAT4 packets: bounded in memory whatever the bytes say.
+
+LZ4 frames are taken apart here and their blocks handed to ``lz4.block``: three times as fast as
+``lz4.frame.decompress``, which guesses the output's size and grows it; and no frame can ask for more
+than its blocks hold.
+Format: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md.
+"""
+
+from __future__ import annotations
+
+import enum
+import struct
+from collections.abc import Callable, Iterator
+from functools import partial
+
+import lz4.block
+import lz4.frame
+import zstandard
+
+MAX_PACKET_BYTES = 1 << 27
+"""128 MiB, 8 million events: more than any packet holds, so more is damage."""
+
+LZ4_MAGIC = b"\x04\x22\x4d\x18"
+ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
+_LZ4_BLOCK_BYTES = {4: 1 << 16, 5: 1 << 18, 6: 1 << 20, 7: 1 << 22}
+_LZ4_DICTIONARY_BYTES = 1 << 16
+
+
+class CompressionError(ValueError):
+    """The bytes do not decompress, or into too much."""
+
+
+class Compression(enum.IntEnum):
+    """As numbered in the file's header."""
+
+    NONE = 0
+    LZ4 = 1
+    LZ4_HIGH = 2
+    ZSTD = 3
+    ZSTD_HIGH = 4
+
+    @property
+    def magic(self) -> bytes:
+        """What every packet's payload starts with; empty where nothing is compressed."""
+        if self is Compression.NONE:
+            return b""
+        return LZ4_MAGIC if self in (Compression.LZ4, Compression.LZ4_HIGH) else ZSTD_MAGIC
+
+
+def decompress(data: bytes, compression: Compression, max_bytes: int = MAX_PACKET_BYTES) -> bytes:
+    """Return what ``data`` holds.
+
+    Raises:
+        CompressionError: The bytes are damaged, cut short, or hold more than ``max_bytes``.
+    """
+    if compression is Compression.NONE:
+        return data
+    if compression.magic == LZ4_MAGIC:
+        return _joined(_lz4_blocks(data), max_bytes)
+    try:
+        size = zstandard.frame_content_size(data)
+        if size > max_bytes:
+            raise CompressionError(f"packet wants {size} bytes, the limit is {max_bytes}")
+        if size >= 0:
+            return zstandard.ZstdDecompressor().decompress(data)
+    except zstandard.ZstdError as error:
+        raise CompressionError(str(error)) from None
+    return _joined(_zstd_chunks(data), max_bytes)
+
+
+def decompress_start(data: bytes, compression: Compression, num_bytes: int) -> bytes:
+    """Return the first ``num_bytes`` or more of what ``data`` holds, without the rest where that is less work."""
+    if compression is Compression.NONE:
+        return data[:num_bytes]
+    chunks = _lz4_blocks(data) if compression.magic == LZ4_MAGIC else _zstd_chunks(data, num_bytes)
+    start = b""
+    for chunk in chunks:
+        start += chunk
+        if len(start) >= num_bytes:
+            break
+    return start
+
+
+def compressor(compression: Compression) -> Callable[[bytes], bytes]:
+    """Return the function that compresses one packet."""
+    if compression is Compression.NONE:
+        return bytes
+    if compression in (Compression.LZ4, Compression.LZ4_HIGH):
+        level = 0 if compression is Compression.LZ4 else 9
+        # One block of 256 KiB holds a packet: blocks that follow another decode slower.
+        return partial(
+            lz4.frame.compress, compression_level=level, block_size=lz4.frame.BLOCKSIZE_MAX256KB
+        )
+    level = 3 if compression is Compression.ZSTD else 19
+    return zstandard.ZstdCompressor(level=level).compress
+
+
+def _joined(chunks: Iterator[bytes], max_bytes: int) -> bytes:
+    parts, size = [], 0
+    for part in chunks:
+        size += len(part)
+        if size > max_bytes:
+            raise CompressionError(f"packet holds more than {max_bytes} bytes, the limit")
+        parts.append(part)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+def _zstd_chunks(data: bytes, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
+    try:
+        with zstandard.ZstdDecompressor().stream_reader(data) as reader:
+            while chunk := reader.read(chunk_bytes):
+                yield chunk
+    except zstandard.ZstdError as error:
+        raise CompressionError(str(error)) from None
+
+
+def _lz4_blocks(data: bytes) -> Iterator[bytes]:
+    """Yield the blocks of one LZ4 frame."""
+    if len(data) < 11 or data[:4] != LZ4_MAGIC:
+        raise CompressionError(f"no LZ4 frame: it starts with {data[:4].hex(' ')}")
+    flags, block_id = data[4], data[5] >> 4 & 7
+    if flags >> 6 != 1 or block_id not in _LZ4_BLOCK_BYTES:
+        raise CompressionError(f"LZ4 frame has version {flags >> 6} and block size {block_id}")
+    block_bytes, is_linked, has_checksums = _LZ4_BLOCK_BYTES[block_id], not flags & 32, bool(flags & 16)
+    position = 7 + (8 if flags & 8 else 0) + (4 if flags & 1 else 0)
+    history = b""
+    try:
+        while size := struct.unpack_from("<I", data, position)[0]:
+            position += 4
+            is_raw, size = size >> 31, size & 0x7FFFFFFF
+            packed = data[position : position + size]
+            if len(packed) < size or size > block_bytes:
+                raise CompressionError(f"LZ4 block of {size} bytes overruns its frame")
+            block = packed if is_raw else lz4.block.decompress(packed, block_bytes, False, history)
+            yield block
+            if is_linked:
+                history = block if len(block) >= _LZ4_DICTIONARY_BYTES else history + block
+                history = history[-_LZ4_DICTIONARY_BYTES:]
+            position += size + (4 if has_checksums else 0)
+    except struct.error:
+        raise CompressionError(f"LZ4 frame of {len(data)} bytes is cut short") from None
+    except lz4.block.LZ4BlockError as error:
+        raise CompressionError(f"LZ4 block at byte {position} is damaged: {error}") from None
