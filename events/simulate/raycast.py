@@ -81,7 +81,7 @@ def allocate_placed(num_parts: int) -> Placed:
     )
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def place(
     parts: Parts, poses: FloatArray, view: View, height: int, width: int, placed: Placed
 ) -> None:
@@ -121,7 +121,7 @@ def place(
         _bound(placed, i, half * size, view, height, width)
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def _bound(placed: Placed, i: int, half_m: FloatArray, view: View, height: int, width: int) -> None:
     """Set the rectangle of pixels around primitive ``i``'s eight corners."""
     ray, origin = placed.ray[i], placed.origin[i]
@@ -154,7 +154,7 @@ def _bound(placed: Placed, i: int, half_m: FloatArray, view: View, height: int, 
         bounds[3] = max(min(math.ceil(high_x) + 1, width), 0)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def cast(
     parts: Parts, placed: Placed, view: View, depth_m: FloatArray, part_ids: npt.NDArray[np.int16]
 ) -> None:
@@ -194,7 +194,7 @@ def cast(
                     part_ids[row, column] = i
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, inline="always")
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
 def _hit_sphere(ox: float, oy: float, oz: float, x: float, y: float, z: float) -> float:
     """Return where origin + t (x, y, z) enters the unit sphere; MISS_M if it does not."""
     a = x * x + y * y + z * z
@@ -207,7 +207,7 @@ def _hit_sphere(ox: float, oy: float, oz: float, x: float, y: float, z: float) -
     return hit if hit > NEAR_M else MISS_M
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, inline="always")
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
 def _hit_box(ox: float, oy: float, oz: float, x: float, y: float, z: float) -> float:
     """Return where the ray enters the cube from -1 to 1."""
     inverse_x = ONE / (x + TINY)
@@ -226,7 +226,7 @@ def _hit_box(ox: float, oy: float, oz: float, x: float, y: float, z: float) -> f
     return enter if leave > enter > NEAR_M else MISS_M
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, inline="always")
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
 def _hit_frustum(
     ox: float, oy: float, oz: float, x: float, y: float, z: float, ratio: float
 ) -> float:

@@ -72,7 +72,7 @@ class Target(NamedTuple):
     part_ids: npt.NDArray[np.int16]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, inline="always")
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
 def _texel(atlas: FloatArray, tile: int, level: int, u: float, v: float) -> float:
     """Return a tile's value at (u, v), in tiles, between texels bilinearly."""
     size = TILE_SIZE >> level
@@ -91,7 +91,7 @@ def _texel(atlas: FloatArray, tile: int, level: int, u: float, v: float) -> floa
     return value
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, inline="always")
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
 def _level(texels_per_px: float) -> int:
     """Return the mip level at which a pixel spans about one texel."""
     level = 0
@@ -101,7 +101,7 @@ def _level(texels_per_px: float) -> int:
     return level
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def shade_room(
     view: View, room: Room, light: Light, materials: Materials, atlas: FloatArray, target: Target
 ) -> None:
@@ -152,7 +152,7 @@ def shade_room(
             )
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def shade_parts(
     parts: Parts,
     placed: Placed,
@@ -207,7 +207,7 @@ def shade_parts(
             )
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, inline="always")
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
 def _surface(
     shape: int, ratio: float, half_m: FloatArray, x: float, y: float, z: float
 ) -> tuple[float, float, float, float, float]:
@@ -228,7 +228,7 @@ def _surface(
     return x, -slope * radius, z, around, y * half_m[1]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def shade_contacts(poses: FloatArray, radii_m: FloatArray, view: View, target: Target) -> None:
     """Darken the floor under and around objects, most where they touch it.
 
@@ -267,7 +267,7 @@ def shade_contacts(poses: FloatArray, radii_m: FloatArray, view: View, target: T
                     target.intensity[row, column] *= 1 - strength * inside * inside
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True)
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def blur(picture: FloatArray, rows: FloatArray, out: FloatArray) -> None:
     """Write ``picture`` blurred by [1 2 1] / 4 both ways, as a lens does; ``rows`` is scratch."""
     height, width = picture.shape
@@ -282,7 +282,7 @@ def blur(picture: FloatArray, rows: FloatArray, out: FloatArray) -> None:
             result[column] = QUARTER * (soft[column - 1] + soft[column + 1]) + HALF * soft[column]
 
 
-@numba.njit(nogil=True, cache=True)
+@numba.njit(nogil=True, cache=True, error_model="numpy")
 def label(
     part_ids: npt.NDArray[np.int16],
     object_index: IntArray,
