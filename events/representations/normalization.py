@@ -5,21 +5,22 @@ A network's input is mostly zeros; they carry no scale and would make it follow 
 
 from __future__ import annotations
 
-from typing import Literal
+import math
+from typing import Any, Literal
 
 import numba as nb
 import numpy as np
 import numpy.typing as npt
 
 Normalization = Literal["none", "nonzero_mean_std", "nonzero_rms"]
-Moments = npt.NDArray[np.float64]
+Values = npt.NDArray[np.float32]
 
 FLAT_VARIANCE = 1e-12
 """Variance over mean square below which all values count as equal: float64 sums know no better."""
 
 
 @nb.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
-def moments(values: npt.NDArray[np.float32]) -> tuple[float, float, float]:
+def moments(values: Values) -> tuple[float, float, float]:
     """Return number, sum and sum of squares of what is not zero in flat ``values``."""
     count, total, squares = 0, 0.0, 0.0
     for i in range(len(values)):
@@ -31,31 +32,29 @@ def moments(values: npt.NDArray[np.float32]) -> tuple[float, float, float]:
 
 
 @nb.njit(nogil=True, cache=True)
-def scale_into(
-    values: npt.NDArray[np.float32], factor: np.float32, out: npt.NDArray[np.float32]
-) -> None:
-    """Write ``values * factor`` to ``out``; both flat, possibly the same array."""
+def _scale_into(values: Values, factor: np.float32, out: Any) -> None:
+    """Write ``values * factor`` to ``out``, or to ``values`` where ``out`` is None; all flat.
+
+    In place is a case of its own: two names of one array keep the compiler from using vectors.
+    """
+    target = values if out is None else out
     for i in range(len(values)):
-        out[i] = values[i] * factor
+        target[i] = values[i] * factor
 
 
 @nb.njit(nogil=True, cache=True)
-def standardize_into(
-    values: npt.NDArray[np.float32],
-    mean: np.float32,
-    factor: np.float32,
-    out: npt.NDArray[np.float32],
-) -> None:
-    """Write ``(values - mean) * factor`` to ``out``, and 0 where ``values`` is 0; both flat."""
+def _standardize_into(values: Values, mean: np.float32, factor: np.float32, out: Any) -> None:
+    """Write ``(values - mean) * factor``, and 0 where ``values`` is 0, as ``_scale_into`` does."""
+    target = values if out is None else out
     for i in range(len(values)):
         value = values[i]
-        out[i] = (value - mean) * factor if value != 0 else np.float32(0)
+        target[i] = (value - mean) * factor if value != 0 else np.float32(0)
 
 
 def normalize(
-    values: npt.NDArray[np.float32],
+    values: Values,
     normalization: Normalization,
-    out: npt.NDArray[np.float32],
+    out: Values | None = None,
     known: tuple[float, float, float] | None = None,
 ) -> None:
     """Write ``values`` normalised over its non-zero part to ``out``; a copy where all are zero.
@@ -63,22 +62,21 @@ def normalize(
     Args:
         values: (N,) float32.
         normalization: ``nonzero_mean_std``, ``nonzero_rms`` or ``none``.
-        out: (N,) float32; may be ``values``.
+        out: (N,) float32, another array than ``values``; None writes to ``values``.
         known: Moments of ``values``, where the caller has them already.
     """
-    if normalization == "none":
-        if out is not values:
+    count, total, squares = 0.0, 0.0, 0.0
+    if normalization != "none":
+        count, total, squares = known or moments(values)
+    if squares == 0:
+        if out is not None:
             out[:] = values
         return
-    count, total, squares = known or moments(values)
-    if count == 0:
-        out[:] = 0
-        return
     if normalization == "nonzero_rms":
-        scale_into(values, np.float32(np.sqrt(count / squares)), out)
+        _scale_into(values, np.float32(math.sqrt(count / squares)), out)
         return
     mean = total / count
     variance = squares / count - mean * mean
     is_flat = variance <= FLAT_VARIANCE * squares / count
-    factor = 1.0 if is_flat else 1 / np.sqrt(variance)
-    standardize_into(values, np.float32(mean), np.float32(factor), out)
+    factor = 1.0 if is_flat else 1 / math.sqrt(variance)
+    _standardize_into(values, np.float32(mean), np.float32(factor), out)

@@ -47,7 +47,7 @@ def network_grid(
         scatter_packet(packet, spec, planes.reshape(-1), num_cells=sensor.height * sensor.width)
         out[:] = 0
         _place(planes, letterbox.source_rows, letterbox.source_columns, *letterbox.content[:2], out)
-    normalize(flat, spec.normalization, flat)
+    normalize(flat, spec.normalization)
     return out
 
 
@@ -155,7 +155,7 @@ class SlidingGrid:
             for channel, planes in zip(out, self._planes[:, held], strict=True):
                 rows, columns = self.letterbox.source_rows, self.letterbox.source_columns
                 _place(planes, rows, columns, content.top, content.left, channel)
-            normalize(flat, normalization, flat)
+            normalize(flat, normalization)
             return self._out
         known = None
         if normalization != "none":

@@ -69,7 +69,7 @@ def voxel_grid(
     out = grid_buffer((spec.num_channels, height, width), out)
     flat = out.reshape(-1)
     scatter_packet(packet, spec, flat, num_cells=height * width)
-    normalize(flat, spec.normalization, flat)
+    normalize(flat, spec.normalization)
     return out
 
 
