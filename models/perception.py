@@ -44,7 +44,10 @@ class Perception(nn.Module):
 
     def forward(self, events: Tensor) -> dict[str, Tensor]:
         """Return each task's raw output (see ModelCard) for (B, C, H, W) representations."""
-        maps = self.encoder(events)
+        return self.answer(self.encoder(events))
+
+    def answer(self, maps: list[Tensor]) -> dict[str, Tensor]:
+        """Return each task's raw output for the encoder's maps."""
         fused = self.neck(maps)
         return {task: head(maps, fused) for task, head in self.heads.items()}
 

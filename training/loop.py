@@ -18,6 +18,7 @@ from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data.catalogue import joint_labels, load_dataset
 from training.data.labelled import Batch, DataSet
 from training.data.mixture import Mixture, batches
+from training.data.taught import attach_teacher
 from training.methods.method import Method, StepOutput
 from training.optim import AveragedWeights, build_optimizer, learning_rate
 from training.recipe import Recipe
@@ -81,7 +82,8 @@ def train(
     torch.manual_seed(recipe.seed)
     module = Perception(card).to(device)
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    method = recipe.method.build(module)
+    embedding_width = attach_teacher(datasets) if recipe.method.distillation else 0
+    method = recipe.method.build(module, embedding_width).to(device)
     average = AveragedWeights(module, recipe.ema_decay)
     optimizer = build_optimizer(method, recipe)
     checkpoint = folder / CHECKPOINT_FILE
@@ -94,7 +96,9 @@ def train(
 
     clock = _Clock()
     with SummaryWriter(str(folder)) as writer:
-        for step, batch in enumerate(_batches(recipe, datasets, card, first_step), first_step):
+        for step, batch in enumerate(
+            _batches(recipe, datasets, card, first_step, embedding_width), first_step
+        ):
             output = _step(method, optimizer, batch, step, recipe, device)
             average.update(module, step)
             clock.count(len(batch))
@@ -133,7 +137,11 @@ def _step(
 
 
 def _batches(
-    recipe: Recipe, datasets: list[DataSet], card: ModelCard, first_step: int
+    recipe: Recipe,
+    datasets: list[DataSet],
+    card: ModelCard,
+    first_step: int,
+    embedding_width: int,
 ) -> Iterator[Batch]:
     """Yield the batches of every stage from ``first_step`` on."""
     stage_start = num_samples = 0
@@ -142,7 +150,13 @@ def _batches(
         done = min(max(first_step - stage_start, 0), stage.steps)
         if done < stage.steps:
             mixture = Mixture(
-                datasets, shares, card, height=stage.height, width=stage.width, seed=recipe.seed
+                datasets,
+                shares,
+                card,
+                height=stage.height,
+                width=stage.width,
+                seed=recipe.seed,
+                embedding_width=embedding_width,
             )
             yield from batches(
                 mixture,

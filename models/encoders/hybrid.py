@@ -126,5 +126,5 @@ class AttentionBlock(nn.Module):
         query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
         mixed = nn.functional.scaled_dot_product_attention(query, key, value)
         tokens_BND = tokens_BND + self.drop(self.out(mixed.transpose(1, 2).reshape(B, N, D)))
-        tokens_BND = tokens_BND + self.drop(self.mlp(self.norm2(tokens_BND)))
-        return tokens_BND
+        widened: Tensor = self.drop(self.mlp(self.norm2(tokens_BND)))
+        return tokens_BND + widened

@@ -10,6 +10,7 @@ from torch import Tensor, nn
 from models.heads.head import Head, Targets
 
 LABEL_SMOOTHING = 0.1
+NUM_QUERIES = 4
 
 
 class Recognition(Head):
@@ -21,17 +22,21 @@ class Recognition(Head):
 
     def __init__(self, width: int, num_labels: int, dropout: float = 0.2) -> None:
         super().__init__()
-        self.weigh = nn.Conv2d(width, 4, 1)
+        self.weigh = nn.Conv2d(width, NUM_QUERIES, 1)
         self.dropout = nn.Dropout(dropout)
-        self.classify = nn.Linear(4 * width, num_labels)
+        self.pooled_width = NUM_QUERIES * width
+        self.classify = nn.Linear(self.pooled_width, num_labels)
 
     def forward(self, maps: Sequence[Tensor], fused: Tensor) -> Tensor:
         """Return (B, num_labels) logits."""
-        cells_BND = maps[-1].flatten(2).transpose(1, 2)
-        weights_BQN = self.weigh(maps[-1]).flatten(2).softmax(-1)
-        pooled = torch.matmul(weights_BQN, cells_BND).flatten(1)
-        logits: Tensor = self.classify(self.dropout(pooled))
+        logits: Tensor = self.classify(self.dropout(self.pool(maps[-1])))
         return logits
+
+    def pool(self, coarsest: Tensor) -> Tensor:
+        """Return (B, pooled_width): what each query picks from a (B, width, h, w) map."""
+        cells_BND = coarsest.flatten(2).transpose(1, 2)
+        weights_BQN = self.weigh(coarsest).flatten(2).softmax(-1)
+        return torch.matmul(weights_BQN, cells_BND).flatten(1)
 
     def loss(self, output: Tensor, targets: Targets) -> Tensor:
         known = targets.recognition >= 0

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -34,6 +34,23 @@ class LabelledWindow:
     """(H, W) indices into the data set's segmentation labels, 255 where unknown."""
     depth_m: npt.NDArray[np.float32] | None = None
     """(H, W) metres, 0 where unknown."""
+    embedding: npt.NDArray[np.float32] | None = None
+    """(D,) what a frozen image teacher says of the picture behind the window."""
+
+
+class Sample(NamedTuple):
+    """A labelled window in the shape that a network and its losses take."""
+
+    grid: npt.NDArray[np.float32]
+    """(C, height, width) network input."""
+    label: int
+    """Index into the card's recognition labels, -1 where unknown."""
+    class_ids: npt.NDArray[np.uint8]
+    """(height / 4, width / 4) indices into the card's segmentation labels, 255 where unknown."""
+    depth_m: npt.NDArray[np.float32]
+    """(height / 4, width / 4) metres, 0 where unknown."""
+    embedding: npt.NDArray[np.float32]
+    """(D,) the teacher's, all zero where unknown."""
 
 
 class DataSet(Protocol):
@@ -61,6 +78,8 @@ class Batch:
     events: Tensor
     """(B, C, H, W) float32 network inputs."""
     targets: Targets
+    embedding: Tensor
+    """(B, D) the image teacher's, all zero where there is none."""
 
     def __len__(self) -> int:
         return len(self.events)
@@ -73,7 +92,7 @@ class Batch:
             segmentation=self.targets.segmentation.to(device, non_blocking=True),
             depth_m=self.targets.depth_m.to(device, non_blocking=True),
         )
-        return Batch(events, targets)
+        return Batch(events, targets, self.embedding.to(device, non_blocking=True))
 
 
 class Vocabulary:
@@ -88,9 +107,15 @@ class Vocabulary:
 
 
 def to_sample(
-    window: LabelledWindow, card: ModelCard, vocabulary: Vocabulary, height: int, width: int
-) -> tuple[npt.NDArray[np.float32], int, npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Return (grid (C, height, width), label index, class ids (h, w), depth_m (h, w))."""
+    window: LabelledWindow,
+    card: ModelCard,
+    vocabulary: Vocabulary,
+    height: int,
+    width: int,
+    *,
+    embedding_width: int = 0,
+) -> Sample:
+    """Return a window as an input of ``height`` x ``width`` and targets of a quarter of it."""
     letterbox = Letterbox(window.packet.sensor, height, width)
     grid = network_grid(window.packet, card.spec, letterbox)
     label = vocabulary.recognition.get(window.label, -1) if window.label is not None else -1
@@ -102,24 +127,22 @@ def to_sample(
     if window.depth_m is not None:
         depth_m[inside] = window.depth_m[rows, columns][inside]
     near, far = card.depth_range_m
-    return grid, label, class_ids, np.where(depth_m > 0, depth_m.clip(near, far), 0)
+    depth_m = np.where(depth_m > 0, depth_m.clip(near, far), np.float32(0))
+    embedding = window.embedding
+    if embedding is None or not embedding_width:
+        embedding = np.zeros(embedding_width, np.float32)
+    return Sample(grid, label, class_ids, depth_m, embedding)
 
 
-def collate(
-    samples: Sequence[
-        tuple[npt.NDArray[np.float32], int, npt.NDArray[np.uint8], npt.NDArray[np.float32]]
-    ],
-) -> Batch:
+def collate(samples: Sequence[Sample]) -> Batch:
     """Stack samples into one batch."""
-    grids, labels, class_ids, depths = zip(*samples, strict=True)
-    return Batch(
-        torch.from_numpy(np.stack(grids)),
-        Targets(
-            recognition=torch.tensor(labels),
-            segmentation=torch.from_numpy(np.stack(class_ids).astype(np.int64)),
-            depth_m=torch.from_numpy(np.stack(depths)),
-        ),
+    grids, labels, class_ids, depths, embeddings = zip(*samples, strict=True)
+    targets = Targets(
+        recognition=torch.tensor(labels),
+        segmentation=torch.from_numpy(np.stack(class_ids).astype(np.int64)),
+        depth_m=torch.from_numpy(np.stack(depths)),
     )
+    return Batch(torch.from_numpy(np.stack(grids)), targets, torch.from_numpy(np.stack(embeddings)))
 
 
 def _label_cells(

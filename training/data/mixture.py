@@ -11,7 +11,7 @@ from torch.utils.data import DataLoader, Dataset
 
 from events.packet import SensorSize
 from models.card import ModelCard
-from training.data.labelled import Batch, DataSet, Vocabulary, collate, to_sample
+from training.data.labelled import Batch, DataSet, Sample, Vocabulary, collate, to_sample
 
 
 class Mixture(Dataset[Any]):
@@ -29,6 +29,7 @@ class Mixture(Dataset[Any]):
         height: int,
         width: int,
         seed: int,
+        embedding_width: int = 0,
     ) -> None:
         self.datasets = datasets
         weights = np.array([shares[dataset.name] for dataset in datasets], np.float64)
@@ -37,8 +38,9 @@ class Mixture(Dataset[Any]):
         self.vocabularies = [Vocabulary(card, dataset) for dataset in datasets]
         self.sensor = SensorSize(width, height)
         self.seed = seed
+        self.embedding_width = embedding_width
 
-    def __getitem__(self, i: int) -> Any:
+    def __getitem__(self, i: int) -> Sample:
         rng = np.random.default_rng((self.seed, i))
         which = int(rng.choice(len(self.datasets), p=self.shares))
         dataset = self.datasets[which]
@@ -47,7 +49,14 @@ class Mixture(Dataset[Any]):
             "train", index, int(rng.integers(2**31)), self.sensor, self.card.window_us
         )
         height, width = self.sensor.height, self.sensor.width
-        return to_sample(window, self.card, self.vocabularies[which], height, width)
+        return to_sample(
+            window,
+            self.card,
+            self.vocabularies[which],
+            height,
+            width,
+            embedding_width=self.embedding_width,
+        )
 
 
 def batches(

@@ -44,6 +44,7 @@ class TinyImageNet:
                     self.pictures[split].append(archive.read(entry))
         self.labels = names
         self.recognition_labels = tuple(dict.fromkeys(label_of.values()))
+        self.embeddings: npt.NDArray[np.float32] | None = None
         self._load = functools.lru_cache(maxsize=25_000)(self._decode)
 
     def num_windows(self, split: Split) -> int:
@@ -63,7 +64,19 @@ class TinyImageNet:
             rng,
             is_training=split == "train",
         )
-        return LabelledWindow(packet=packet, label=self.labels[split][index])
+        embeddings = self.embeddings if split == "train" else None
+        return LabelledWindow(
+            packet=packet,
+            label=self.labels[split][index],
+            embedding=None if embeddings is None else embeddings[index],
+        )
+
+    def num_pictures(self) -> int:
+        return len(self.pictures["train"])
+
+    def picture(self, index: int) -> Image.Image:
+        with Image.open(io.BytesIO(self.pictures["train"][index])) as file:
+            return file.convert("RGB")
 
     def _decode(self, split: Split, index: int) -> npt.NDArray[np.uint8]:
         with Image.open(io.BytesIO(self.pictures[split][index])) as file:

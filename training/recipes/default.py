@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from training.methods import finetune
 from training.recipe import Recipe, Stage
 
 
@@ -10,8 +11,10 @@ def recipe() -> Recipe:
     return Recipe(
         name="saccade-default",
         stages=(
-            Stage(steps=9_000, height=96, width=128, batch_size=64),
-            Stage(steps=3_000, height=192, width=256, batch_size=32),
+            Stage(steps=5_000, height=64, width=96, batch_size=64),
+            Stage(steps=3_500, height=96, width=128, batch_size=64),
+            Stage(steps=2_400, height=192, width=256, batch_size=32),
         ),
-        shares={"tiny_imagenet": 0.56, "synthetic": 0.2, "camvid": 0.12, "seven_scenes": 0.12},
+        shares={"tiny_imagenet": 0.6, "synthetic": 0.2, "camvid": 0.12, "seven_scenes": 0.08},
+        method=finetune.Config(distillation=1.0),
     )
