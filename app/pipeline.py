@@ -9,6 +9,7 @@ a file waits for us.
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -26,6 +27,8 @@ from events.windows import WindowConfig
 from export.backends.backend import Engine
 
 MAX_MESSAGES = 16
+PREVIEW_US = 50_000
+"""What a seekable source yields after a seek while it is paused."""
 
 
 class PipelineError(Exception):
@@ -169,7 +172,7 @@ class Pipeline:
         if self._move(PipelineState.PAUSED, PipelineState.RUNNING):
             if source:
                 source.resume()
-        elif source and self._move(PipelineState.ENDED, PipelineState.RUNNING):
+        elif source and self.state is PipelineState.ENDED:
             source.seek(source.start_us)
             source.resume()
             self._stream.play_again()
@@ -180,15 +183,13 @@ class Pipeline:
         if self._stream is None or source is None:
             return
         if self.state is PipelineState.PAUSED:
-            look_back_us = min(self.windows.length_us or 0, max(0, t_us - source.start_us))
+            look_back_us = max(self.windows.length_us or 0, PREVIEW_US)
             source.seek(t_us - look_back_us)
-            if look_back_us:
-                source.step(look_back_us)
+            if look_back_us > PREVIEW_US:
+                source.step(look_back_us - PREVIEW_US)
             return
         source.seek(t_us)
-        if self._move(PipelineState.ENDED, PipelineState.RUNNING):
-            source.resume()
-            self._stream.play_again()
+        self._stream.play_again()
 
     def step(self, duration_us: int) -> None:
         """While paused, show the next (negative: jump back by) ``duration_us``."""
@@ -232,13 +233,15 @@ class Pipeline:
         """Return each message for the user once, oldest first; None if there is none."""
         return self._messages.popleft() if self._messages else None
 
-    def scenes(self) -> Iterator[Scene]:
-        """Yield scenes until the stream ends; every one of them with ``keeps_every_scene``.
+    def scenes(self, until: threading.Event | None = None) -> Iterator[Scene]:
+        """Yield scenes until the stream ends, or ``until`` is set.
+
+        With ``keeps_every_scene`` these are all scenes.
 
         Raises:
             PipelineError: the stream failed.
         """
-        while True:
+        while not (until and until.is_set()):
             state = self.state
             scene = self.take_scene(POLL_S)
             if scene is not None:

@@ -75,6 +75,7 @@ class Stream:
         self._failing_engine: Engine | None = None
         self._stopping = threading.Event()
         self._play_again = threading.Event()
+        self._end_was_seen = threading.Event()
         self._generation = lifecycle.begin()
         self._threads = [
             threading.Thread(
@@ -127,8 +128,8 @@ class Stream:
                 source.sensor, self._controls.reader, self.counters, self._emit, self._report
             )
             self.seekable = source if isinstance(source, Seekable) else None
-            self._move(PipelineState.RUNNING)
             while not self._stopping.is_set():
+                self._move(PipelineState.RUNNING)
                 self._play_again.clear()
                 self._read_to_end(source, self.reader)
                 if not (self._controls.stays_open and self.seekable):
@@ -145,7 +146,11 @@ class Stream:
                 reader.take(packet)
         if not self._stopping.is_set():
             reader.finish()
+            self._end_was_seen.clear()
             self._hand_over(Job(None, time.monotonic()))
+            # Else a late end could stop what plays again.
+            while not (self._stopping.is_set() or self._end_was_seen.wait(POLL_S)):
+                pass
 
     def _emit(self, window: Window, received_s: float) -> None:
         job = Job(window, received_s)
@@ -168,6 +173,7 @@ class Stream:
                 continue
             if job.window is None:
                 self._move(PipelineState.ENDED)
+                self._end_was_seen.set()
                 continue
             inference = self._inference_for(job.window.packet.sensor, inference)
             scene = self._scene(job.window, job.received_s, inference)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 import os
 import warnings
@@ -19,32 +20,38 @@ OPSET = 20
 
 
 class OrderedOutputs(nn.Module):
-    """A perception module with its outputs as a tuple in the order of the card's tasks."""
+    """A perception module computing in ``dtype``; float32 outputs in the order of ``tasks``."""
 
-    def __init__(self, module: nn.Module, tasks: tuple[str, ...]) -> None:
+    def __init__(self, module: nn.Module, tasks: tuple[str, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.module = module
         self.tasks = tasks
+        self.dtype = dtype
 
     def forward(self, events: Tensor) -> tuple[Tensor, ...]:
-        outputs = self.module(events)
-        return tuple(outputs[task] for task in self.tasks)
+        outputs = self.module(events.to(self.dtype))
+        return tuple(outputs[task].float() for task in self.tasks)
 
 
-def write_onnx(module: nn.Module, card: ModelCard, path: Path) -> None:
+def write_onnx(
+    module: nn.Module, card: ModelCard, path: Path, *, dtype: torch.dtype = torch.float32
+) -> None:
     """Write ``module`` as one ONNX file; replaces ``path`` when complete.
 
     Args:
         module: In eval mode; takes (1, C, H, W) float32, returns a dictionary of tensors by task.
         card: Written into the file's metadata.
         path: The engine file.
+        dtype: Of weights and operators; input and outputs stay float32.
 
     Raises:
         EngineError: torch cannot export the module, or the file cannot be written.
     """
     example = torch.zeros(1, card.spec.num_channels, card.input_height, card.input_width)
+    if dtype != torch.float32:
+        module = copy.deepcopy(module).to(dtype)
     try:
-        model = _exported(OrderedOutputs(module, card.tasks).eval(), example, card.tasks)
+        model = _exported(OrderedOutputs(module, card.tasks, dtype).eval(), example, card.tasks)
     except torch.onnx.errors.OnnxExporterError as error:
         raise EngineError(f"torch cannot export {card.name}: {_first_line(error)}") from error
     write_model(model, card, path)

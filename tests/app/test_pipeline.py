@@ -35,6 +35,7 @@ class GatedEngine:
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
         self.gate = threading.Semaphore(0)
+        self.entered = threading.Event()
         self.is_failing = False
         self.num_runs = 0
 
@@ -51,6 +52,7 @@ class GatedEngine:
         return ()
 
     def run(self, grid: np.ndarray) -> Outputs:
+        self.entered.set()
         self.gate.acquire(timeout=5)
         self.num_runs += 1
         if self.is_failing:
@@ -103,7 +105,9 @@ def test_every_scene_has_a_prediction_at_the_sensors_resolution(engine: Engine) 
 def test_a_live_stream_keeps_the_newest_window_and_counts_those_it_replaced(engine: Engine) -> None:
     gated = GatedEngine(engine)
     packets = random_packets(40)
-    source = ScriptedSource(packets, is_live=True, ends=False)
+    source = ScriptedSource(
+        packets, is_live=True, ends=False, before=lambda n: n == 8 and gated.entered.wait(5)
+    )
     with Pipeline(source, gated) as pipeline:
         wait_until(lambda: pipeline.stats().clock_us == packets[-1].end_us)
         num_windows = len([w for w in slide(packets, WindowConfig()) if not w.is_partial])
@@ -221,9 +225,7 @@ def test_a_strict_pipeline_ends_with_the_engines_failure(engine: Engine) -> None
 
 def test_engine_and_windows_change_while_it_runs(engine: Engine) -> None:
     more = threading.Semaphore(8)
-    source = ScriptedSource(
-        random_packets(40), before=lambda number: more.acquire(timeout=5) and None
-    )
+    source = ScriptedSource(random_packets(40), before=lambda number: more.acquire(timeout=5))
     with Pipeline(source, None, EVERY_SCENE) as pipeline:
         scene = pipeline.take_scene(5)
         assert scene is not None
@@ -282,7 +284,7 @@ def test_pausing_a_live_stream_hides_it_and_records_on() -> None:
     more = threading.Semaphore(1)
     recorded: list[EventPacket] = []
     source = ScriptedSource(
-        random_packets(20), is_live=True, before=lambda number: more.acquire(timeout=5) and None
+        random_packets(20), is_live=True, before=lambda number: more.acquire(timeout=5)
     )
     with Pipeline(source, recorder=recorded.append) as pipeline:
         wait_until(lambda: len(recorded) == 1)

@@ -1,0 +1,128 @@
+"""Predictions as JSON lines: one object a window, the same on every run apart from latency."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from types import TracebackType
+from typing import Any, BinaryIO, Self
+
+import numpy as np
+import numpy.typing as npt
+
+from app.scene import Scene
+
+NUM_LABELS = 5
+SCORE_DIGITS, DEPTH_DIGITS, LATENCY_DIGITS = 6, 4, 3
+
+
+def row(scene: Scene) -> dict[str, Any]:
+    """Return what `saccade run` writes for one window.
+
+    A task that the engine does not have is null; numbers are rounded to fixed digits.
+    """
+    prediction = scene.prediction
+    recognition = prediction.recognition if prediction else None
+    segmentation = prediction.segmentation if prediction else None
+    depth = prediction.depth if prediction else None
+    return {
+        "index": scene.index,
+        "start_us": scene.packet.start_us,
+        "end_us": scene.packet.end_us,
+        "num_events": len(scene.packet),
+        "partial": scene.is_partial,
+        "recognition": recognition
+        and [
+            {"label": label, "score": round(score, SCORE_DIGITS)}
+            for label, score in recognition.top(NUM_LABELS)
+        ],
+        "segmentation": segmentation
+        and {
+            label: round(fraction, SCORE_DIGITS)
+            for label, fraction in segmentation.fractions().items()
+        },
+        "depth_m": depth
+        and {
+            "min": round(float(depth.depth_m.min()), DEPTH_DIGITS),
+            "median": round(float(np.median(depth.depth_m)), DEPTH_DIGITS),
+            "max": round(float(depth.depth_m.max()), DEPTH_DIGITS),
+        },
+        "latency_ms": {
+            stage: round(latency_ms, LATENCY_DIGITS)
+            for stage, latency_ms in scene.latency.by_stage().items()
+        },
+    }
+
+
+def line(scene: Scene) -> str:
+    """Return ``row`` as one line of JSON, without its end."""
+    return json.dumps(row(scene), ensure_ascii=False)
+
+
+class LineWriter:
+    """Writes each scene as one complete line at once, so that a killed run leaves whole rows.
+
+    The file is made with its first line, or empty on leaving the ``with`` block without an error.
+
+    Args:
+        path: The file; None is the standard output.
+    """
+
+    def __init__(self, path: Path | None) -> None:
+        self._path = path
+        self._file: BinaryIO | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        if kind is None:
+            self._open()
+        if self._file and self._path:
+            self._file.close()
+
+    def write(self, scene: Scene) -> None:
+        """Write one line."""
+        file = self._open()
+        file.write(line(scene).encode() + b"\n")
+        file.flush()
+
+    def _open(self) -> BinaryIO:
+        if self._file is None:
+            self._file = self._path.open("wb") if self._path else sys.stdout.buffer
+        return self._file
+
+
+class ArrayWriter:
+    """Writes each scene's full outputs as one .npz, and the names of the classes beside them."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        folder.mkdir(exist_ok=True)
+
+    def write(self, scene: Scene) -> None:
+        """Write ``window_000123.npz``: span_us (2,), scores (K,), class_ids and depth_m (H, W)."""
+        prediction = scene.prediction
+        arrays: dict[str, npt.NDArray[Any]] = {
+            "span_us": np.array([scene.packet.start_us, scene.packet.end_us])
+        }
+        if prediction and prediction.recognition:
+            arrays["scores"] = prediction.recognition.scores
+            self._write_labels("recognition_labels.txt", prediction.recognition.labels)
+        if prediction and prediction.segmentation:
+            arrays["class_ids"] = prediction.segmentation.class_ids
+            self._write_labels("segmentation_labels.txt", prediction.segmentation.labels)
+        if prediction and prediction.depth:
+            arrays["depth_m"] = prediction.depth.depth_m
+        np.savez_compressed(self._folder / f"window_{scene.index:06d}.npz", **arrays)
+
+    def _write_labels(self, name: str, labels: tuple[str, ...]) -> None:
+        path = self._folder / name
+        if not path.exists():
+            path.write_text("\n".join(labels) + "\n")

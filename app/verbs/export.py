@@ -1,0 +1,97 @@
+"""`saccade export`: turn a model file into an engine, checked against the model."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from pathlib import Path
+
+from app.cli import UserError
+
+DEFAULT_NUM_WINDOWS = 32
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's options."""
+    parser.add_argument("model", type=Path, help="a model file (.safetensors)")
+    parser.add_argument("-o", "--output", type=Path, required=True, help="engine to write (.onnx)")
+    precision = parser.add_mutually_exclusive_group()
+    precision.add_argument("--fp16", action="store_true", help="half precision inside, for GPUs")
+    precision.add_argument("--int8", action="store_true", help="int8 matrix products, for CPUs")
+    parser.add_argument(
+        "--recording", metavar="INPUT", default="synthetic:0",
+        help="what to compare engine and model on (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--windows", type=int, default=DEFAULT_NUM_WINDOWS, metavar="N",
+        help="windows to compare on (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing engine")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Write the engine if it agrees with its model; 1 if not."""
+    _check(args)
+    from events.sources.open import open_source
+    from export.backends import onnxruntime
+    from export.onnx_card import read_card
+    from export.parity import Tolerance, compare
+    from export.stretch import grids_of
+
+    # The engine gets its name only once it has passed.
+    unproven = args.output.with_name(f".{args.output.stem}.unproven.onnx")
+    try:
+        tolerance = Tolerance()
+        if args.fp16:
+            tolerance = Tolerance.half()
+            _build_half(args.model, unproven)
+        else:
+            onnxruntime.build(args.model, unproven, progress=_say)
+        if args.int8:
+            from export.quantize import to_int8
+
+            tolerance = Tolerance.quantized()
+            _say("quantising MatMul and Gemm to int8")
+            to_int8(unproven, unproven)
+        _say(f"comparing engine and model on {args.recording}")
+        grids = grids_of(open_source(args.recording), read_card(unproven), args.windows)
+        report = compare(args.model, unproven, grids)
+        _say(str(report))
+        failures = report.failures(tolerance)
+        if failures:
+            raise UserError(
+                f"{args.output} was not written, it disagrees with the model: {'; '.join(failures)}"
+            )
+        os.replace(unproven, args.output)
+    finally:
+        unproven.unlink(missing_ok=True)
+    _say(f"wrote {args.output} ({args.output.stat().st_size / 1e6:.1f} MB)")
+    return 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what cannot work before anything slow happens."""
+    if args.output.suffix != ".onnx":
+        raise UserError(f"the engine must be named *.onnx, got {args.output}")
+    if not args.output.parent.is_dir():
+        raise UserError(f"no folder {args.output.parent}: make it first")
+    if args.output.exists() and not args.overwrite:
+        raise UserError(f"{args.output} exists: choose another name or give --overwrite")
+    if args.windows < 1:
+        raise UserError(f"--windows must be at least 1, got {args.windows}")
+
+
+def _build_half(model_path: Path, engine_path: Path) -> None:
+    import torch
+
+    from export.onnx_graph import write_onnx
+    from models.model_file import load_model
+
+    module, card = load_model(model_path)
+    _say(f"exporting {card.name} in half precision")
+    write_onnx(module, card, engine_path, dtype=torch.float16)
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201

@@ -1,0 +1,179 @@
+"""`saccade run`: a network's predictions on a stream as JSON lines, video or arrays."""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import math
+import sys
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.cli import EXIT_INTERRUPTED, UserError
+
+if TYPE_CHECKING:
+    from app.pipeline import Pipeline
+    from app.scene import Scene
+
+    Writer = Callable[[Scene], None]
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's options."""
+    parser.add_argument(
+        "input", metavar="INPUT",
+        help="FILE | camera[:SERIAL] | tcp://HOST:PORT | unix:PATH | synthetic[:SEED]",
+    )  # fmt: skip
+    parser.add_argument(
+        "-o",
+        "--output",
+        required=True,
+        metavar="OUT.jsonl",
+        help="one JSON object a window; - is stdout",
+    )
+    parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="events, classes and depth")
+    parser.add_argument(
+        "--arrays",
+        type=Path,
+        metavar="DIR",
+        help="scores, class ids and depths of each window, as .npz",
+    )
+    parser.add_argument("--engine", metavar="E", help="default: the one that ships with Saccade")
+    parser.add_argument(
+        "--provider", choices=("auto", "cpu", "cuda", "tensorrt"), default="auto",
+        help="what runs the engine (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--window-us", type=int, metavar="N", help="default: the engine's")
+    parser.add_argument("--stride-us", type=int, metavar="N", help="default: the engine's")
+    parser.add_argument("--max-windows", type=int, metavar="N", help="end after so many")
+    parser.add_argument(
+        "--speed", type=_speed, default=math.inf, metavar="S",
+        help="of a recording, 1 is its own; default: as fast as the engine",
+    )  # fmt: skip
+    parser.add_argument("--overwrite", action="store_true", help="replace what exists")
+
+
+def run(args: argparse.Namespace) -> int:
+    """Infer every window of the input; 130 if it was interrupted."""
+    _check(args)
+    from app.engines import load_engine
+    from app.interrupt import interrupt_flag
+    from app.pipeline import Pipeline, PipelineConfig
+    from events.sources.open import open_source
+    from events.windows import WindowConfig
+
+    engine = load_engine(args.engine, args.provider)
+    for note in engine.notes:
+        _say(note)
+    windows = WindowConfig(
+        length_us=args.window_us or engine.card.window_us,
+        stride_us=args.stride_us or engine.card.stride_us,
+    )
+    config = PipelineConfig(windows=windows, keeps_every_scene=True, is_strict=True)
+    source = open_source(args.input)
+    if hasattr(source, "set_speed"):
+        source.set_speed(args.speed)
+    assert windows.stride_us is not None
+    started_s = time.monotonic()
+    with (
+        _writers(args, windows.stride_us, engine.card.depth_range_m) as writers,
+        interrupt_flag() as interrupted,
+        Pipeline(source, engine, config) as pipeline,
+    ):
+        try:
+            _write_scenes(pipeline, writers, interrupted, args.max_windows)
+        finally:
+            _say(_summary(pipeline, time.monotonic() - started_s))
+    return EXIT_INTERRUPTED if interrupted.is_set() else 0
+
+
+def _check(args: argparse.Namespace) -> None:
+    """Refuse what cannot work before anything slow happens."""
+    for name in ("window_us", "stride_us", "max_windows"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+    if args.video and args.video.suffix != ".mp4":
+        raise UserError(f"the video must be named *.mp4, got {args.video}")
+    outputs = [Path(args.output)] if args.output != "-" else []
+    outputs += [path for path in (args.video, args.arrays) if path]
+    given = Path(args.input)
+    for path in outputs:
+        if given.exists() and path.exists() and path.samefile(given):
+            raise UserError(f"{path} is the input: choose another name for the output")
+        if not path.parent.is_dir():
+            raise UserError(f"no folder {path.parent}: make it first")
+        is_taken = any(path.iterdir()) if path.is_dir() else path.exists()
+        if path.is_dir() and path != args.arrays:
+            raise UserError(f"{path} is a folder: give a file's name")
+        if is_taken and not args.overwrite:
+            raise UserError(f"{path} exists: choose another name or give --overwrite")
+
+
+@contextlib.contextmanager
+def _writers(
+    args: argparse.Namespace, frame_us: int, depth_range_m: tuple[float, float]
+) -> Iterator[list[Writer]]:
+    """Yield one function for each output that takes a scene."""
+    from app.predictions import ArrayWriter, LineWriter
+
+    with contextlib.ExitStack() as stack:
+        writers: list[Writer] = []
+        path = None if args.output == "-" else Path(args.output)
+        writers.append(stack.enter_context(LineWriter(path)).write)
+        if args.arrays:
+            writers.append(ArrayWriter(args.arrays).write)
+        if args.video:
+            from app.video import VideoWriter, picture
+
+            video = stack.enter_context(VideoWriter(args.video, frame_us))
+            writers.append(
+                lambda scene: video.write(picture(scene, depth_range_m), scene.packet.start_us)
+            )
+        yield writers
+
+
+def _write_scenes(
+    pipeline: Pipeline,
+    writers: list[Writer],
+    interrupted: threading.Event,
+    max_windows: int | None,
+) -> None:
+    for number, scene in enumerate(pipeline.scenes(until=interrupted), start=1):
+        for write in writers:
+            write(scene)
+        if number == max_windows:
+            return
+
+
+def _summary(pipeline: Pipeline, duration_s: float) -> str:
+    """Return one line of what was done and at what cost."""
+    stats = pipeline.stats()
+    total = stats.latency["total"]
+    parts = [
+        f"{stats.num_windows} windows in {duration_s:.1f} s "
+        f"({stats.num_windows / max(duration_s, 1e-9):.1f}/s)",
+        f"{stats.num_events / 1e6:.2f} Mev",
+        f"latency p50 {total.p50_ms:.1f} ms, p95 {total.p95_ms:.1f} ms",
+        f"{stats.engine_name} on {stats.provider}",
+        f"{stats.num_dropped_windows} windows dropped",
+        f"{stats.num_lost_events} events lost",
+    ]
+    return "; ".join([*parts, *([stats.message] if stats.message else [])])
+
+
+def _speed(text: str) -> float:
+    try:
+        speed = math.inf if text == "max" else float(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a number") from None
+    if not speed > 0:
+        raise argparse.ArgumentTypeError(f"speed must be positive, got {text}")
+    return speed
+
+
+def _say(line: str) -> None:
+    print(line, file=sys.stderr)  # noqa: T201

@@ -1,0 +1,114 @@
+"""Video: one MP4 frame for each scene - classes over events, depth beside, the best label below."""
+
+from __future__ import annotations
+
+import os
+from fractions import Fraction
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import av
+import numpy as np
+from PIL import Image as PillowImage
+from PIL import ImageDraw
+
+from app.render import Image, accumulated_image, depth_image, overlay_segmentation, side_by_side
+from app.scene import Scene
+
+CODEC = "libx264"
+CAPTION_HEIGHT = 24
+CAPTION_COLOR, CAPTION_GROUND = (230, 233, 238), (14, 17, 22)
+
+
+def picture(scene: Scene, depth_range_m: tuple[float, float]) -> Image:
+    """Return a scene as one picture: events under classes, depth if there is any, a caption."""
+    prediction = scene.prediction
+    events = accumulated_image(scene.packet)
+    panels = [events]
+    label = ""
+    if prediction and prediction.segmentation:
+        overlay_segmentation(events, prediction.segmentation)
+    if prediction and prediction.depth:
+        near_m, far_m = depth_range_m
+        panels.append(depth_image(prediction.depth, near_m=near_m, far_m=far_m))
+    if prediction and prediction.recognition:
+        name, score = prediction.recognition.top(1)[0]
+        label = f"{name} {score:.0%}"
+    image = side_by_side(panels)
+    caption = PillowImage.new("RGB", (image.shape[1], CAPTION_HEIGHT), CAPTION_GROUND)
+    text = f"{scene.packet.end_us / 1e6:.3f} s   {label}"
+    ImageDraw.Draw(caption).text((8, 6), text, fill=CAPTION_COLOR)
+    return np.concatenate([image, np.asarray(caption)])
+
+
+class VideoWriter:
+    """Writes pictures of one size as H.264; the file gets its name when it is complete.
+
+    Leaving the ``with`` block normally completes the file; an exception removes it.
+
+    Args:
+        path: The .mp4 file.
+        frame_us: Event time from one frame to the next; playing takes as long as the events did.
+    """
+
+    def __init__(self, path: Path, frame_us: int) -> None:
+        self._path = path
+        self._part = path.with_name(f".{path.name}.part")
+        self._frame_us = frame_us
+        self._container: av.container.OutputContainer | None = None
+        self._stream: av.VideoStream | None = None
+        self._first_us: int | None = None
+        self._last_pts = -1
+
+    def __enter__(self) -> Self:
+        self._container = av.open(os.fspath(self._part), "w", format="mp4")
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        assert self._container is not None
+        is_good = kind is None and self._stream is not None
+        try:
+            if is_good and self._stream is not None:
+                self._container.mux(self._stream.encode(None))
+            self._container.close()
+            if is_good:
+                os.replace(self._part, self._path)
+        finally:
+            self._part.unlink(missing_ok=True)
+
+    def write(self, image: Image, start_us: int) -> None:
+        """Add a frame.
+
+        Args:
+            image: (H, W, 3) RGB, always of the same size.
+            start_us: Event time of the frame; a frame that does not come later follows at once.
+        """
+        height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2  # 4:2:0 needs even sides
+        stream = self._stream or self._open(width, height)
+        if self._first_us is None:
+            self._first_us = start_us
+        pts = max(self._last_pts + 1, round((start_us - self._first_us) / self._frame_us))
+        self._last_pts = pts
+        frame = av.VideoFrame.from_ndarray(
+            np.ascontiguousarray(image[:height, :width]), format="rgb24"
+        )
+        frame.pts = pts
+        frame.time_base = Fraction(self._frame_us, 1_000_000)
+        assert self._container is not None
+        self._container.mux(stream.encode(frame))
+
+    def _open(self, width: int, height: int) -> av.VideoStream:
+        assert self._container is not None
+        rate = Fraction(1_000_000, self._frame_us)
+        stream = self._container.add_stream(CODEC, rate=rate, options={"preset": "veryfast"})
+        stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
+        stream.codec_context.time_base = 1 / rate
+        stream.codec_context.thread_count = 1
+        self._stream = stream
+        return stream

@@ -1,0 +1,150 @@
+"""Parity: an engine against the model it was made from, over a stretch of real windows."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+
+from export.backends import eager, onnxruntime
+from export.backends.backend import Engine, Outputs
+
+Grid = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tolerance:
+    """How far an engine may be from its model."""
+
+    max_abs_error: float = 1e-3
+    """Of any logit, and of any depth in metres."""
+    min_agreement: float = 0.999
+    """Share of windows (recognition) and of pixels (segmentation) with the same label."""
+    max_depth_rel_error: float = 1e-3
+    """Mean over pixels of |engine - model| / model."""
+
+    @staticmethod
+    def half() -> Tolerance:
+        """For fp16: logits may move, labels may not."""
+        return Tolerance(max_abs_error=0.25, min_agreement=0.99, max_depth_rel_error=0.01)
+
+    @staticmethod
+    def quantized() -> Tolerance:
+        """For int8: judged by what the user sees."""
+        return Tolerance(max_abs_error=float("inf"), min_agreement=0.97, max_depth_rel_error=0.03)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ParityReport:
+    """What the comparison found; a task that the engine does not have is None."""
+
+    num_windows: int
+    max_abs_error: float
+    """Over all outputs and windows."""
+    recognition_agreement: float | None
+    """Share of windows whose likeliest label is the model's."""
+    segmentation_agreement: float | None
+    """Share of pixels whose label is the model's."""
+    depth_rel_error: float | None
+    """Mean over pixels of |engine - model| / model."""
+    model_ms: float
+    """Median time of one run."""
+    engine_ms: float
+    provider: str
+
+    def failures(self, tolerance: Tolerance) -> list[str]:
+        """Return one line for each limit that is passed; empty when the engine is good."""
+        found = []
+        if not self.max_abs_error <= tolerance.max_abs_error:  # also where it is NaN
+            found.append(
+                f"max abs error {self.max_abs_error:.3g} is over {tolerance.max_abs_error:g}"
+            )
+        for task, agreement in (
+            ("recognition", self.recognition_agreement),
+            ("segmentation", self.segmentation_agreement),
+        ):
+            if agreement is not None and not agreement >= tolerance.min_agreement:
+                found.append(
+                    f"{task} agrees on {agreement:.2%}, less than {tolerance.min_agreement:.2%}"
+                )
+        error = self.depth_rel_error
+        if error is not None and not error <= tolerance.max_depth_rel_error:
+            found.append(
+                f"depth is off by {error:.2%}, more than {tolerance.max_depth_rel_error:.2%}"
+            )
+        return found
+
+    def __str__(self) -> str:
+        parts = [f"{self.num_windows} windows", f"max abs error {self.max_abs_error:.2g}"]
+        if self.recognition_agreement is not None:
+            parts.append(f"recognition agrees {self.recognition_agreement:.2%}")
+        if self.segmentation_agreement is not None:
+            parts.append(f"segmentation agrees {self.segmentation_agreement:.3%}")
+        if self.depth_rel_error is not None:
+            parts.append(f"depth off {self.depth_rel_error:.2g}")
+        parts.append(f"model {self.model_ms:.1f} ms, {self.provider} {self.engine_ms:.1f} ms")
+        return ", ".join(parts)
+
+
+def compare(
+    model_path: Path, engine_path: Path, grids: Iterable[Grid], *, provider: str = "cpu"
+) -> ParityReport:
+    """Run a model file and an ONNX engine on the same grids, each (C, input_height, input_width).
+
+    Raises:
+        EngineError: a file cannot be loaded.
+        ValueError: there are no grids.
+    """
+    model = eager.load(model_path, provider="cpu")
+    return compare_engines(model, onnxruntime.load(engine_path, provider=provider), grids)
+
+
+def compare_engines(model: Engine, engine: Engine, grids: Iterable[Grid]) -> ParityReport:
+    """Run two engines on the same grids; ``model`` is the truth."""
+    rows = []
+    model_s, engine_s = [], []
+    for grid in grids:
+        expected, duration_s = _timed(model, grid)
+        model_s.append(duration_s)
+        found, duration_s = _timed(engine, grid)
+        engine_s.append(duration_s)
+        rows.append(_difference(expected, found))
+    if not rows:
+        raise ValueError("parity needs at least one window, got none")
+    tasks = model.card.tasks
+
+    def mean(task: str) -> float | None:
+        return float(np.mean([row[task] for row in rows])) if task in tasks else None
+
+    return ParityReport(
+        num_windows=len(rows),
+        max_abs_error=float(np.max([row["max_abs"] for row in rows])),
+        recognition_agreement=mean("recognition"),
+        segmentation_agreement=mean("segmentation"),
+        depth_rel_error=mean("depth"),
+        model_ms=1e3 * float(np.median(model_s)),
+        engine_ms=1e3 * float(np.median(engine_s)),
+        provider=engine.provider,
+    )
+
+
+def _timed(engine: Engine, grid: Grid) -> tuple[Outputs, float]:
+    started_s = time.perf_counter()
+    outputs = engine.run(grid)
+    return outputs, time.perf_counter() - started_s
+
+
+def _difference(expected: Outputs, found: Outputs) -> dict[str, float]:
+    """Return the largest error, and by task how far the labels or depths of one window agree."""
+    row = {"max_abs": max(float(np.abs(found[k] - expected[k]).max()) for k in expected)}
+    for task in ("recognition", "segmentation"):
+        if task in expected:
+            row[task] = float(np.mean(found[task].argmax(1) == expected[task].argmax(1)))
+    if "depth" in expected:
+        error = np.abs(found["depth"] - expected["depth"]) / np.abs(expected["depth"])
+        row["depth"] = float(error.mean())
+    return row
