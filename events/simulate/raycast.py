@@ -22,7 +22,7 @@ ZERO = typed("float", np.float32(0))
 QUARTER = typed("float", np.float32(0.25))
 HALF = typed("float", np.float32(0.5))
 ONE = typed("float", np.float32(1))
-TINY = typed("float", np.float32(1e-9))
+TINY = typed("float", np.float32(1e-6))
 NEAR_M = typed("float", np.float32(0.1))
 MISS_M = typed("float", np.float32(1e9))
 
@@ -195,6 +195,15 @@ def cast(
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
+def away_from_zero(x: float) -> float:
+    """Return ``x``, or a tiny number in place of a zero that would divide.
+
+    Adding a tiny number would not do: fast arithmetic may fold it into a larger one.
+    """
+    return x if abs(x) > TINY else TINY
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
 def _hit_sphere(ox: float, oy: float, oz: float, x: float, y: float, z: float) -> float:
     """Return where origin + t (x, y, z) enters the unit sphere; MISS_M if it does not."""
     a = x * x + y * y + z * z
@@ -210,9 +219,9 @@ def _hit_sphere(ox: float, oy: float, oz: float, x: float, y: float, z: float) -
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
 def _hit_box(ox: float, oy: float, oz: float, x: float, y: float, z: float) -> float:
     """Return where the ray enters the cube from -1 to 1."""
-    inverse_x = ONE / (x + TINY)
-    inverse_y = ONE / (y + TINY)
-    inverse_z = ONE / (z + TINY)
+    inverse_x = ONE / away_from_zero(x)
+    inverse_y = ONE / away_from_zero(y)
+    inverse_z = ONE / away_from_zero(z)
     enter = max(
         -ox * inverse_x - abs(inverse_x),
         -oy * inverse_y - abs(inverse_y),
@@ -234,7 +243,7 @@ def _hit_frustum(
     best = MISS_M
     slope = (ratio - ONE) * HALF
     radius = (ratio + ONE) * HALF + slope * oy
-    a = x * x + z * z - slope * slope * y * y + TINY * TINY
+    a = away_from_zero(x * x + z * z - slope * slope * y * y)
     b = ox * x + oz * z - radius * slope * y
     c = ox * ox + oz * oz - radius * radius
     discriminant = b * b - a * c

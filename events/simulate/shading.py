@@ -14,13 +14,13 @@ from events.simulate.raycast import (
     HALF,
     ONE,
     QUARTER,
-    TINY,
     ZERO,
     FloatArray,
     IntArray,
     Parts,
     Placed,
     View,
+    away_from_zero,
 )
 from events.simulate.textures import LEVEL_OFFSETS, NUM_LEVELS, TILE_SIZE
 
@@ -121,9 +121,10 @@ def shade_room(
         v = np.float32((view.centre_y_px - row) * step)
         for column in range(width):
             u = np.float32((column - view.centre_x_px) * step)
-            x = rotation[0, 0] * u + rotation[0, 1] * v + rotation[0, 2] + TINY
+            x = rotation[0, 0] * u + rotation[0, 1] * v + rotation[0, 2]
             y = rotation[1, 0] * u + rotation[1, 1] * v + rotation[1, 2]
-            z = rotation[2, 0] * u + rotation[2, 1] * v + rotation[2, 2] + TINY
+            z = rotation[2, 0] * u + rotation[2, 1] * v + rotation[2, 2]
+            x, z = away_from_zero(x), away_from_zero(z)
             to_x = (half_x - px) / x if x > 0 else (-half_x - px) / x
             to_z = (half_z - pz) / z if z > 0 else (-half_z - pz) / z
             hit = min(to_x, to_z)

@@ -110,7 +110,7 @@ class Playback:
             self._changed.notify_all()
 
     def next_span(self) -> tuple[int, int] | None:
-        """Wait for the next packet to be due; return its span, or None at the end or once stopped."""
+        """Wait until a packet is due; return its span, or None at the end or once stopped."""
         with self._changed:
             while not self._is_stopped:
                 if self._is_paused:
