@@ -18,8 +18,6 @@ TICK_S = 0.01
 """Wall time between packets: 100 a second."""
 SLICE_US = 10_000
 """Length of packets where they are not paced by the clock, and of the slices read from disk."""
-PREVIEW_US = 50_000
-"""What a seek shows while paused: enough for one window of the default engine."""
 _MAX_LATE_S = 0.1
 
 
@@ -47,7 +45,7 @@ class ReplaySource:
         self._start_us = self._end_us = self._clock_us = 0
         self._jump_us: int | None = None
         self._burst_us = 0
-        self._is_stopped = self._is_repaced = False
+        self._is_stopped = self._is_repaced = self._is_preview = False
         self._num_lost, self._message = 0, ""
 
     @property
@@ -124,7 +122,8 @@ class ReplaySource:
 
     def seek(self, t_us: int) -> None:
         with self._changed:
-            self._jump(t_us, PREVIEW_US)
+            self._jump(t_us, SLICE_US)
+            self._is_preview = True
 
     def set_speed(self, speed: float) -> None:
         _check_speed(speed)
@@ -158,7 +157,10 @@ class ReplaySource:
                 self._state = SourceState.PAUSED
             if duration_us < 0:
                 self._jump(self._target_us + 2 * duration_us, -duration_us)
+                self._is_preview = False
             else:
+                if self._is_preview:  # what was asked for shows more than the seek alone would
+                    self._burst_us, self._is_preview = 0, False
                 self._burst_us += min(duration_us, self._end_us - self._target_us)
                 self._changed.notify_all()
 
@@ -207,7 +209,7 @@ class ReplaySource:
                     self._is_repaced = False
                 if self._burst_us:
                     stop_us = self._clock_us + self._burst_us
-                    self._burst_us = 0
+                    self._burst_us, self._is_preview = 0, False
                     return stop_us
                 if self._state is not SourceState.RUNNING:
                     if self._state is SourceState.ENDED:

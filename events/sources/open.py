@@ -1,0 +1,41 @@
+"""open_source: from what a user typed to a source."""
+
+from __future__ import annotations
+
+import importlib
+import re
+
+from events.sources.source import Source, SourceError
+
+FORMS = "FILE | camera[:SERIAL] | tcp://HOST:PORT | unix:PATH | synthetic[:SEED]"
+
+
+def open_source(text: str) -> Source:
+    """Return the source that ``text`` names, not yet entered.
+
+    Args:
+        text: One of FORMS. A file of such a name is reached as ./camera.
+
+    Raises:
+        SourceError: The text has none of these forms.
+    """
+    kind, _, rest = text.partition(":")
+    if kind == "camera":
+        return _made("camera", "CameraSource", serial=rest or None)
+    if kind == "synthetic":
+        if not re.fullmatch(r"\d{1,18}|", rest):
+            raise SourceError(f"synthetic:SEED needs a whole number from 0, got {rest!r}")
+        return _made("synthetic", "SyntheticSource", **({"seed": int(rest)} if rest else {}))
+    if text.startswith(("tcp://", "unix:")):
+        return _made("network", "NetworkSource", address=text)
+    if "://" in text:
+        raise SourceError(f"{text} is not a source that saccade knows: give {FORMS}")
+    if not text:
+        raise SourceError(f"no source was named: give {FORMS}")
+    return _made("replay", "ReplaySource", path=text)
+
+
+def _made(module: str, name: str, **arguments: object) -> Source:
+    # Found by name: each source's libraries are loaded only when it is asked for.
+    source: Source = getattr(importlib.import_module(f"events.sources.{module}"), name)(**arguments)
+    return source
