@@ -1,0 +1,240 @@
+"""Display: shows at each tick what is new of the session, and only that."""
+
+from __future__ import annotations
+
+import time
+
+from app.render import accumulated_image, overlay_segmentation, surface_image, voxel_image
+from app.scene import PipelineState, Scene
+from app.truth_worker import HasTruth, TruthWorker
+from app.ui.layout import Parts
+from app.ui.left_panel import FILTERS
+from app.ui.rate_history import RateHistory
+from app.ui.session import Session
+from app.ui.settings import Preferences
+from app.ui.source_panel import kind_of
+from app.ui.theme import THEMES
+from app.ui.top_bar import source_title
+from events.filters import preview
+
+FIGURES_S, PREVIEW_S, MEANING_S = 0.2, 0.6, 0.1
+"""How often figures, filter previews and scores change: slow enough to be read."""
+PREVIEW_EVENTS = 100_000
+TRUTH_ROOM = 560
+"""Height of the stage from which the truth has its place."""
+NUM_VOXEL_BINS = 5
+
+
+class Display:
+    """Knows what is on screen; all in the GUI's thread."""
+
+    def __init__(self, session: Session, parts: Parts, preferences: Preferences) -> None:
+        self._session = session
+        self._parts = parts
+        self._preferences = preferences
+        self._scene: Scene | None = None
+        self._history: RateHistory | None = None
+        self._truth: TruthWorker | None = None
+        self._drawn: tuple[object, ...] = ()
+        self._due_s = {"figures": 0.0, "preview": 0.0, "meaning": 0.0}
+        self._opened_s = 0.0
+        self.has_shown_prediction = False
+        """Whether a prediction of this source was on screen."""
+        self.follow(preferences)
+
+    @property
+    def can_record(self) -> bool:
+        """Whether events flow, so that a recording would not be empty."""
+        is_open = self._session.state in (PipelineState.RUNNING, PipelineState.PAUSED)
+        return is_open and self._session.stats().num_events > 0
+
+    def follow(self, preferences: Preferences) -> None:
+        """Show what the preferences say."""
+        self._preferences = preferences
+        parts = self._parts
+        parts.hud.setVisible(preferences.shows_hud)
+        parts.left.setVisible(preferences.left_open)
+        parts.right.setVisible(preferences.right_open)
+        parts.right.depth.setVisible(preferences.shows_depth)
+        parts.right.classes.setVisible(preferences.shows_segmentation)
+        parts.right.recognition.setVisible(preferences.shows_recognition)
+        parts.top.show_overlay_possible(preferences.view != "voxel")
+        parts.right.show_colormap(preferences.colormap)
+        self._drawn = ()
+
+    def show_source(self) -> None:
+        """Begin anew: another source was asked for, or none plays any more."""
+        self._scene = self._history = None
+        self.has_shown_prediction = False
+        self._stop_truth()
+        self._drawn = ()
+        self._opened_s = time.monotonic()
+        parts = self._parts
+        parts.right.clear()
+        parts.hud.clear()
+        parts.truth.hide()
+        parts.picture.show_image(None)
+        parts.transport.show_stream(None, is_seekable=False)
+        parts.left.source.show_kind(kind_of(self._session.text) if self._session.text else "")
+        parts.top.show_title("")
+        parts.pages.setCurrentWidget(parts.start)
+        parts.start.show_progress("")
+
+    def close(self) -> None:
+        """End what runs beside the window."""
+        self._stop_truth()
+
+    def _stop_truth(self) -> None:
+        if self._truth is not None:
+            self._truth.stop()
+            self._truth = None
+
+    def tick(self, scene: Scene | None) -> None:
+        """Show what is new."""
+        if self._session.surface is None or self._session.state is PipelineState.IDLE:
+            self._show_waiting()
+            return
+        if self._history is None:
+            self._show_opened()
+        if scene is not None:
+            self._take_scene(scene)
+        self._draw_picture()
+        self._show_position()
+        now_s = time.monotonic()
+        if self._is_due("meaning", MEANING_S, now_s):
+            self._show_meaning()
+        if self._is_due("figures", FIGURES_S, now_s):
+            self._show_figures()
+        if self._is_due("preview", PREVIEW_S, now_s):
+            self._show_previews()
+
+    def _is_due(self, what: str, every_s: float, now_s: float) -> bool:
+        if now_s < self._due_s[what]:
+            return False
+        self._due_s[what] = now_s + every_s
+        return True
+
+    # A source's beginning
+
+    def _show_waiting(self) -> None:
+        """Say what is being opened, and for how long; a failure leaves the start page."""
+        waited_s = time.monotonic() - self._opened_s
+        if self._session.is_opening:
+            elapsed = f"  {waited_s:.0f} s" if waited_s >= 1 else ""
+            self._parts.start.show_progress(f"Opening {self._session.text}…{elapsed}")
+        else:
+            self._parts.start.show_progress("")
+            if self._session.state is PipelineState.FAILED:
+                self._parts.left.source.show_kind("")
+
+    def _show_opened(self) -> None:
+        session, parts = self._session, self._parts
+        source, seekable = session.source, session.seekable
+        assert source is not None
+        if seekable is not None:
+            self._history = RateHistory(seekable.start_us, seekable.end_us)
+        else:
+            self._history = RateHistory(session.stats().clock_us, None)
+        parts.pages.setCurrentWidget(parts.stage)
+        parts.top.show_title(source_title(source.name, session.sensor))
+        parts.transport.show_stream(self._history, is_seekable=seekable is not None)
+        if isinstance(source, HasTruth):
+            self._truth = TruthWorker(source)
+
+    # Each tick
+
+    def _take_scene(self, scene: Scene) -> None:
+        assert self._history is not None
+        self._scene = scene
+        packet = scene.packet
+        self._history.add(packet.start_us, packet.end_us, len(packet))
+        if scene.prediction is not None:
+            self.has_shown_prediction = True
+        if self._truth is not None:
+            self._truth.put(scene)
+
+    def _draw_picture(self) -> None:
+        surface, scene, preferences = self._session.surface, self._scene, self._preferences
+        if surface is None:
+            return
+        key = (surface.clock_us, surface.num_events, scene)
+        if key == self._drawn:
+            return
+        self._drawn = key
+        colors = THEMES[preferences.theme].events
+        if preferences.view == "surface" or scene is None:
+            decay_us = round(1000 * preferences.decay_ms)
+            image = surface_image(
+                surface.newest_us,
+                surface.polarity,
+                surface.clock_us,
+                decay_us=decay_us,
+                colors=colors,
+            )
+        elif preferences.view == "accumulated":
+            image = accumulated_image(scene.packet, colors=colors)
+        else:
+            image = voxel_image(scene.packet, NUM_VOXEL_BINS, colors=colors)
+        prediction = scene.prediction if scene is not None else None
+        if prediction and prediction.depth is not None and preferences.shows_depth:
+            self._parts.right.show_depth(prediction.depth)
+        segmentation = prediction.segmentation if prediction else None
+        if (
+            segmentation is not None
+            and preferences.shows_segmentation
+            and preferences.view != "voxel"
+            and segmentation.class_ids.shape == image.shape[:2]
+        ):
+            overlay_segmentation(image, segmentation, opacity=preferences.opacity)
+        self._parts.picture.show_image(image)
+
+    def _show_position(self) -> None:
+        session, transport, history = self._session, self._parts.transport, self._history
+        assert history is not None
+        transport.show_playing(session.state is PipelineState.RUNNING)
+        surface = session.surface
+        if surface is not None and surface.clock_us:
+            start_us = history.start_us if session.seekable is not None else history.first_us
+            transport.show_time(surface.clock_us, start_us)
+        recording = session.recording
+        transport.show_recording(
+            recording.duration_us if recording else None, can_record=self.can_record
+        )
+
+    # Now and then
+
+    def _show_meaning(self) -> None:
+        parts, scene = self._parts, self._scene
+        if scene is not None and scene.prediction is not None:
+            parts.right.show_prediction(scene.prediction)
+        compared = self._truth.take() if self._truth else None
+        has_room = parts.stage.height() >= TRUTH_ROOM
+        parts.truth.setVisible(self._truth is not None and has_room)
+        if compared is not None:
+            parts.truth.show_compared(compared, parts.right.range_m, self._preferences.colormap)
+
+    def _show_figures(self) -> None:
+        stats = self._session.stats()
+        self._parts.hud.show_stats(stats)
+        self._parts.left.show_rates(stats.event_rate, stats.filtered_rate)
+        self._parts.transport.timeline.show_rates()
+        if stats.provider:
+            self._parts.top.show_badge(f"{stats.provider} · {stats.windows_done_per_s:.0f}/s")
+        if stats.message:
+            self._parts.messages.show_message(stats.message, "warning")
+
+    def _show_previews(self) -> None:
+        if self._scene is None or not self._parts.left.isVisible():
+            return
+        packet = self._scene.packet
+        if len(packet) > PREVIEW_EVENTS:
+            packet = packet.between(packet.start_us, int(packet.t[PREVIEW_EVENTS]))
+        left = self._parts.left
+        active = dict(zip(left.active_filters(), self._session.filters, strict=False))
+        for name, (_, config, _) in FILTERS.items():
+            if name in active:
+                seen, removed = active[name].num_seen, active[name].num_removed
+                left.show_removal(name, removed / seen if seen else 0.0)
+            elif len(packet):
+                would = preview([config], [packet])
+                left.show_removal(name, 1 - would.after_hz / would.before_hz)

@@ -1,0 +1,167 @@
+"""LeftPanel: source, windows, display and filters."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QGridLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+
+from app.ui.controls import Check, NumberField, head, note, restyle, row, rule
+from app.ui.settings import RANGES, Preferences
+from app.ui.source_panel import SourcePanel
+from app.ui.theme import GRID, LEFT_WIDTH, Theme, font
+from app.ui.units import rate_text
+from events.filters import (
+    BackgroundActivityConfig,
+    FilterConfig,
+    HotPixelsConfig,
+    RefractoryConfig,
+)
+
+FILTERS: dict[str, tuple[str, FilterConfig, str]] = {
+    "background": (
+        "Background noise",
+        BackgroundActivityConfig(),
+        "Removes events without a recent one next to them",
+    ),
+    "refractory": (
+        "Refractory",
+        RefractoryConfig(),
+        "Removes events that follow another of the same pixel too soon",
+    ),
+    "hot_pixels": (
+        "Hot pixels",
+        HotPixelsConfig(),
+        "Learns for a second which pixels fire far too often, then removes their events",
+    ),
+}
+"""By name: text, configuration, what it does."""
+
+
+class LeftPanel(QWidget):
+    """Folds away with F9."""
+
+    windows_changed = Signal(float, float)
+    """Length and stride in milliseconds."""
+    decay_changed = Signal(float)
+    filters_changed = Signal(object)
+    """The names of the filters that are on, a tuple."""
+
+    def __init__(self, theme: Theme, preferences: Preferences) -> None:
+        super().__init__()
+        self.setObjectName("leftPanel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedWidth(LEFT_WIDTH)
+        self.source = SourcePanel(theme, preferences)
+        self.length = NumberField("Window length", RANGES["length_ms"], "ms")
+        self.stride = NumberField("Window stride", RANGES["stride_ms"], "ms")
+        self.decay = NumberField("Decay of the event view", RANGES["decay_ms"], "ms", 0)
+        self.length.show_value(preferences.length_ms)
+        self.stride.show_value(preferences.stride_ms)
+        self.decay.show_value(preferences.decay_ms)
+        self.suggested = QPushButton()
+        self.suggested.setFont(font(9.0))
+        self.suggested.setAccessibleName("Use the engine's window")
+        self.suggested.hide()
+        self._suggestion = (preferences.length_ms, preferences.stride_ms)
+        self.filters = {name: Check(text, theme) for name, (text, _, _) in FILTERS.items()}
+        self.removal = {name: note("–") for name in FILTERS}
+        self.rates = note("before – after –")
+        for name, check in self.filters.items():
+            check.setChecked(name in preferences.filters)
+            check.setToolTip(FILTERS[name][2])
+        self._lay_out()
+        self._connect()
+
+    def _lay_out(self) -> None:
+        content = QWidget()
+        content.setObjectName("panel")
+        layout = QVBoxLayout(content)
+        layout.setContentsMargins(2 * GRID, GRID, 2 * GRID, GRID)
+        layout.setSpacing(0)
+        layout.addWidget(self.source)
+        self._section(layout, "Window")
+        layout.addWidget(row("Length", self.length))
+        layout.addWidget(row("Stride", self.stride))
+        layout.addWidget(self.suggested)
+        self._section(layout, "Display")
+        layout.addWidget(row("Decay", self.decay))
+        self._section(layout, "Filters")
+        layout.addWidget(self._filter_rows())
+        layout.addSpacing(4)
+        layout.addWidget(self.rates)
+        layout.addStretch()
+        area = QScrollArea()
+        area.setWidget(content)
+        area.setWidgetResizable(True)
+        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(0, 0, 1, 0)
+        outer.addWidget(area)
+
+    def _section(self, layout: QVBoxLayout, title: str) -> None:
+        layout.addSpacing(GRID + 4)
+        layout.addWidget(rule())
+        layout.addSpacing(GRID)
+        layout.addWidget(head(title))
+
+    def _filter_rows(self) -> QWidget:
+        rows = QWidget()
+        grid = QGridLayout(rows)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setVerticalSpacing(4)
+        for i, (name, check) in enumerate(self.filters.items()):
+            grid.addWidget(check, i, 0)
+            grid.addWidget(self.removal[name], i, 1, Qt.AlignmentFlag.AlignRight)
+        return rows
+
+    def _connect(self) -> None:
+        self.length.valueChanged.connect(self._tell_windows)
+        self.stride.valueChanged.connect(self._tell_windows)
+        self.decay.valueChanged.connect(self.decay_changed)
+        self.suggested.clicked.connect(self._take_suggestion)
+        for check in self.filters.values():
+            check.toggled.connect(lambda _on: self.filters_changed.emit(self.active_filters()))
+
+    def _tell_windows(self) -> None:
+        self.windows_changed.emit(self.length.value(), self.stride.value())
+        self._show_suggestion()
+
+    def _take_suggestion(self) -> None:
+        self.length.show_value(self._suggestion[0])
+        self.stride.show_value(self._suggestion[1])
+        self._tell_windows()
+
+    def suggest_windows(self, length_ms: float, stride_ms: float) -> None:
+        """Offer the window that the engine was trained with, where another is set."""
+        self._suggestion = (length_ms, stride_ms)
+        self.suggested.setText(f"Use the engine's {length_ms:g} / {stride_ms:g} ms")
+        self._show_suggestion()
+
+    def _show_suggestion(self) -> None:
+        now = (self.length.value(), self.stride.value())
+        self.suggested.setVisible(bool(self.suggested.text()) and now != self._suggestion)
+
+    def active_filters(self) -> tuple[str, ...]:
+        """Return the names of the filters that are on."""
+        return tuple(name for name, check in self.filters.items() if check.isChecked())
+
+    def configs(self) -> Sequence[FilterConfig]:
+        """Return the configurations of the filters that are on."""
+        return [FILTERS[name][1] for name in self.active_filters()]
+
+    def show_removal(self, name: str, share: float) -> None:
+        """Show what share of the events a filter removes, or would remove."""
+        percent = f"−{100 * share:.0f} %"
+        self.removal[name].setText(percent)
+        is_on = self.filters[name].isChecked()
+        restyle(self.removal[name], "role", "good" if is_on else "secondary")
+        verb = "removed" if is_on else "would remove"
+        self.removal[name].setToolTip(f"{verb} {percent[1:]} of the events")
+
+    def show_rates(self, before: float, after: float) -> None:
+        """Show the event rate before and after the filters."""
+        self.rates.setText(f"{rate_text(before)}  to  {rate_text(after)}")
+        self.rates.setToolTip("Event rate before and after the filters that are on")

@@ -1,0 +1,55 @@
+"""RateHistory: the event rate over a timeline, in a fixed number of bins; no Qt."""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+
+NUM_BINS = 480
+LIVE_SPAN_US = 60_000_000
+
+
+class RateHistory:
+    """Events per second by bins of [start_us, end_us); NaN where nothing was seen yet.
+
+    A live stream has no end: give ``end_us`` None, and the last minute is kept.
+    """
+
+    def __init__(self, start_us: int, end_us: int | None) -> None:
+        self._is_live = end_us is None
+        self.first_us = start_us
+        """Where the stream began."""
+        self.start_us = start_us - LIVE_SPAN_US if end_us is None else start_us
+        self.end_us = start_us if end_us is None else max(end_us, start_us + 1)
+        self.rates: npt.NDArray[np.float64] = np.full(NUM_BINS, np.nan)
+
+    @property
+    def bin_us(self) -> float:
+        """Length of a bin."""
+        return (self.end_us - self.start_us) / NUM_BINS
+
+    def add(self, start_us: int, end_us: int, num_events: int) -> None:
+        """Say that ``num_events`` came in [start_us, end_us); later words replace earlier ones."""
+        if end_us <= start_us:
+            return
+        if self._is_live:
+            self._advance(end_us)
+        first = int((start_us - self.start_us) / self.bin_us)
+        last = int(np.ceil((end_us - self.start_us) / self.bin_us))
+        first, last = max(first, 0), min(max(last, first + 1), NUM_BINS)
+        self.rates[first:last] = num_events * 1e6 / (end_us - start_us)
+
+    def _advance(self, now_us: int) -> None:
+        if (
+            now_us < self.start_us or now_us > self.end_us + LIVE_SPAN_US
+        ):  # another clock: reconnected
+            self.rates[:] = np.nan
+            self.first_us = now_us
+            self.start_us, self.end_us = now_us - LIVE_SPAN_US, now_us
+            return
+        num_bins = int(max(0, now_us - self.end_us) / self.bin_us)
+        if num_bins:
+            shift_us = int(num_bins * self.bin_us)
+            self.rates = np.concatenate([self.rates[num_bins:], np.full(num_bins, np.nan)])
+            self.start_us += shift_us
+            self.end_us += shift_us

@@ -1,0 +1,119 @@
+"""RightPanel: recognition, classes and depth."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
+
+from app.colormaps import COLORMAPS
+from app.render import depth_image
+from app.ui.controls import Picker, head, note, rule
+from app.ui.meaning import ClassLegend, DepthScale, ScoreBars
+from app.ui.picture_view import PictureView
+from app.ui.settings import Preferences
+from app.ui.theme import GRID, RIGHT_WIDTH, Theme
+from app.ui.units import metres_text
+from models.card import ModelCard
+from models.results import Depth, Prediction
+
+DEFAULT_RANGE_M = (0.5, 20.0)
+NUM_CLASSES = 8
+
+
+class RightPanel(QWidget):
+    """Folds away with F10."""
+
+    colormap_changed = Signal(str)
+
+    def __init__(self, theme: Theme, preferences: Preferences) -> None:
+        super().__init__()
+        self.setObjectName("rightPanel")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedWidth(RIGHT_WIDTH)
+        self._colormap = preferences.colormap
+        self._range_m = DEFAULT_RANGE_M
+        self.bars = ScoreBars(theme)
+        self.legend = ClassLegend(theme, NUM_CLASSES)
+        self.depth_view = PictureView("Depth", theme)
+        self.depth_view.setFixedHeight(184)
+        self.scale = DepthScale(theme)
+        self.depth_range = note()
+        self.map_picker = Picker("Colour map of depth", theme)
+        self.map_picker.set_choices([(name, name) for name in COLORMAPS], preferences.colormap)
+        self.map_picker.fit_to_widest()
+        self.map_picker.picked.connect(self._pick_map)
+        self.recognition = self._section("Recognition", self.bars)
+        self.classes = self._section("Classes", self.legend)
+        self.depth = self._section("Depth", self.depth_view, self.scale, beside=self.map_picker)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(2 * GRID + 1, GRID, 2 * GRID, GRID)
+        layout.setSpacing(0)
+        for section in (self.recognition, self.classes, self.depth):
+            layout.addWidget(section)
+        layout.addStretch()
+        self.clear()
+
+    def _section(self, title: str, *widgets: QWidget, beside: QWidget | None = None) -> QWidget:
+        section = QWidget()
+        layout = QVBoxLayout(section)
+        layout.setContentsMargins(0, 0, 0, GRID + 4)
+        layout.setSpacing(4)
+        line = QHBoxLayout()
+        line.addWidget(head(title))
+        if beside is not None:
+            line.addWidget(self.depth_range)
+        line.addStretch()
+        if beside is not None:
+            line.addWidget(beside)
+        layout.addLayout(line)
+        for widget in widgets:
+            layout.addWidget(widget)
+        if title != "Depth":
+            layout.addSpacing(GRID)
+            layout.addWidget(rule())
+        return section
+
+    def _pick_map(self, name: object) -> None:
+        self.show_colormap(str(name))
+        self.colormap_changed.emit(str(name))
+
+    def show_colormap(self, name: str) -> None:
+        """Use another colour map from the next picture on."""
+        self._colormap = name
+        self.map_picker.show_value(name)
+        self.scale.show_scale(*self._range_m, name)
+
+    def show_engine(self, card: ModelCard | None) -> None:
+        """Take the depth range of an engine; sections that it has no task for say so."""
+        self._range_m = card.depth_range_m if card else DEFAULT_RANGE_M
+        self.scale.show_scale(*self._range_m, self._colormap)
+
+    def clear(self) -> None:
+        """Show no prediction."""
+        self.bars.show_scores(())
+        self.legend.show_shares({})
+        self.depth_view.show_image(None)
+        self.depth_range.setText("")
+
+    @property
+    def range_m(self) -> tuple[float, float]:
+        """Near and far end of the depth colours."""
+        return self._range_m
+
+    def show_prediction(self, prediction: Prediction) -> None:
+        """Show scores and shares of a window; a few times a second, to be read."""
+        if prediction.recognition is not None:
+            self.bars.show_scores(prediction.recognition.top(ScoreBars.NUM_ROWS))
+        if prediction.segmentation is not None:
+            self.legend.show_shares(prediction.segmentation.fractions())
+        if prediction.depth is not None:
+            depth_m = prediction.depth.depth_m
+            low, high = metres_text(float(depth_m.min())), metres_text(float(depth_m.max()))
+            self.depth_range.setText(f"{low} – {high} m")
+
+    def show_depth(self, depth: Depth) -> None:
+        """Show the depth of a window."""
+        near_m, far_m = self._range_m
+        self.depth_view.show_image(
+            depth_image(depth, near_m=near_m, far_m=far_m, colors=self._colormap)
+        )

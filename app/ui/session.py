@@ -1,0 +1,301 @@
+"""Session: what the window steers - one pipeline, its engine and its recording; no widgets, no Qt.
+
+Everything slow (opening a source, loading an engine) happens in other threads; ``poll`` brings what came of it.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TypeGuard
+
+from app.engines import load_engine
+from app.latest import Latest
+from app.pipeline import Pipeline, PipelineConfig
+from app.scene import PipelineState, Scene, Stats
+from app.ui.recording_file import RecordingFile
+from events.filters import Filter, FilterConfig
+from events.packet import SensorSize
+from events.sources.source import Seekable, Source
+from events.surface import Surface
+from events.windows import WindowConfig
+from export.backends.backend import Engine
+
+OpenSource = Callable[[str], Source]
+LoadEngine = Callable[[Path | None, str], Engine]
+
+
+@dataclass(frozen=True, slots=True)
+class Notice:
+    """Something that the user must see; ``role`` is error, warning or note."""
+
+    text: str
+    role: str = "error"
+
+
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """What came of loading an engine."""
+
+    ticket: int
+    engine: Engine | None
+    error: str = ""
+
+
+def is_seekable(source: Source) -> TypeGuard[Seekable]:
+    """Return whether a source, open or not, has a timeline.
+
+    isinstance would read its properties, which an unopened source may refuse.
+    """
+    return hasattr(type(source), "seek")
+
+
+class Session:
+    """Opens, steers and closes streams. All methods belong to the GUI's thread."""
+
+    def __init__(self, open_source: OpenSource, load: LoadEngine = load_engine) -> None:
+        self._open_source = open_source
+        self._load = load
+        self._pipeline: Pipeline | None = None
+        self._engine: Engine | None = None
+        self._loaded: Latest[_Loaded] = Latest()
+        self._loader: threading.Thread | None = None
+        self._ticket = 0
+        self._recording: RecordingFile | None = None
+        self._notices: list[Notice] = []
+        self._config = PipelineConfig(stays_open=True)
+        self.text = ""
+        """The input that plays, as the user gave it."""
+
+    # Streams
+
+    def open(self, text: str, *, is_looping: bool = False, speed: float = 1.0) -> bool:
+        """Open an input in place of the one that plays; False if its text is no input."""
+        try:
+            source = self._open_source(text)
+        except Exception as error:  # any of a source's own errors: all are for the user
+            self._notices.append(Notice(str(error)))
+            return False
+        self.close()
+        if is_seekable(source):
+            source.set_looping(is_looping)
+            source.set_speed(speed)
+        self.text = text
+        self._pipeline = Pipeline(source, self._engine, self._config)
+        self._pipeline.start()
+        return True
+
+    def close(self) -> None:
+        """Stop the stream that plays, and its recording."""
+        self.stop_recording()
+        if self._pipeline is not None:
+            hanging = self._pipeline.stop()
+            if hanging:
+                self._notices.append(Notice(f"{', '.join(hanging)} did not stop", "warning"))
+            self._pipeline = None
+        self.text = ""
+
+    def shut_down(self) -> None:
+        """Close everything; the engine too."""
+        self.close()
+        if self._loader is not None:
+            self._loader.join()
+        self._take_loaded()
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None
+
+    @property
+    def state(self) -> PipelineState:
+        return self._pipeline.state if self._pipeline else PipelineState.IDLE
+
+    @property
+    def is_opening(self) -> bool:
+        """Whether the source was asked for and has shown nothing yet."""
+        return self.state is PipelineState.OPENING
+
+    @property
+    def source(self) -> Source | None:
+        return self._pipeline.source if self._pipeline else None
+
+    @property
+    def seekable(self) -> Seekable | None:
+        """The source, once it is open, if it has a timeline."""
+        source = self.source
+        return source if source is not None and self.surface and is_seekable(source) else None
+
+    @property
+    def surface(self) -> Surface | None:
+        return self._pipeline.surface if self._pipeline else None
+
+    @property
+    def sensor(self) -> SensorSize | None:
+        surface = self.surface
+        return surface.sensor if surface is not None else None
+
+    def stats(self) -> Stats:
+        """Return the account of the stream."""
+        return self._pipeline.stats() if self._pipeline else Stats()
+
+    def poll(self) -> tuple[Scene | None, Sequence[Notice]]:
+        """Return the newest scene, if there is a new one, and what the user must see."""
+        self._take_loaded()
+        scene = None
+        if self._pipeline is not None:
+            scene = self._pipeline.take_scene()
+            while (message := self._pipeline.take_message()) is not None:
+                is_failure = self._pipeline.state is PipelineState.FAILED
+                self._notices.append(Notice(message, "error" if is_failure else "warning"))
+            if self._recording is not None and not self._pipeline.is_recording:
+                self.stop_recording()
+        notices, self._notices = self._notices, []
+        return scene, notices
+
+    # Playing
+
+    def toggle_playing(self) -> None:
+        """Pause, play on, or play again from the start."""
+        if self._pipeline is None:
+            return
+        if self._pipeline.state is PipelineState.RUNNING:
+            self._pipeline.pause()
+        else:
+            self._pipeline.resume()
+
+    def step(self, num_strides: int) -> None:
+        """Pause, and show the next (or last) stride."""
+        if self._pipeline is None or self.seekable is None:
+            return
+        if self._pipeline.state is PipelineState.RUNNING:
+            self._pipeline.pause()
+        self._pipeline.step(num_strides * (self._config.windows.stride_us or 20_000))
+
+    def seek(self, t_us: int) -> None:
+        """Go to an event time, clamped to the timeline."""
+        if self._pipeline is not None:
+            self._pipeline.seek(t_us)
+
+    def set_speed(self, speed: float) -> None:
+        """Set how fast a recording plays; infinity is as fast as inference."""
+        if self.seekable is not None:
+            self.seekable.set_speed(speed)
+
+    def set_looping(self, is_looping: bool) -> None:
+        """Set whether a recording begins again at its end."""
+        if self.seekable is not None:
+            self.seekable.set_looping(is_looping)
+
+    # What is done with the stream
+
+    def set_windows(self, length_ms: float, stride_ms: float) -> None:
+        """Cut windows of this length at this distance."""
+        windows = WindowConfig(length_us=round(length_ms * 1000), stride_us=round(stride_ms * 1000))
+        self._config = replace(self._config, windows=windows)
+        if self._pipeline is not None:
+            self._pipeline.set_windows(windows)
+
+    def set_filters(self, configs: Sequence[FilterConfig]) -> None:
+        """Filter with these, in this order."""
+        filters = tuple(config.build() for config in configs)
+        self._config = replace(self._config, filters=filters)
+        if self._pipeline is not None:
+            self._pipeline.set_filters(filters)
+
+    @property
+    def filters(self) -> tuple[Filter, ...]:
+        """The filters that are on; they count what they remove."""
+        return self._config.filters
+
+    # Engine
+
+    @property
+    def engine(self) -> Engine | None:
+        return self._engine
+
+    @property
+    def is_loading(self) -> bool:
+        """Whether an engine is being loaded."""
+        return self._loader is not None
+
+    def request_engine(self, path: Path | None, provider: str) -> None:
+        """Load an engine in another thread (None: Saccade's own); the last request wins."""
+        self._ticket += 1
+        ticket = self._ticket
+
+        def load() -> None:
+            try:
+                loaded = _Loaded(ticket, self._load(path, provider))
+            except Exception as error:  # the thread meets the window: shown there
+                loaded = _Loaded(ticket, None, str(error) or type(error).__name__)
+            self._loaded.put(loaded)
+
+        if self._loader is not None:
+            self._loader.join()
+            self._take_loaded()
+        self._loader = threading.Thread(target=load, name="saccade-load-engine", daemon=True)
+        self._loader.start()
+
+    def drop_engine(self) -> None:
+        """Show events only."""
+        self._ticket += 1
+        self._use(None)
+
+    def _take_loaded(self) -> None:
+        loaded = self._loaded.take()
+        if loaded is None:
+            return
+        if self._loader is not None:
+            self._loader.join()
+            self._loader = None
+        if loaded.error:
+            self._notices.append(Notice(loaded.error))
+        elif loaded.ticket != self._ticket:
+            if loaded.engine is not None:
+                loaded.engine.close()
+        elif loaded.engine is not None:
+            self._use(loaded.engine)
+            self._notices.extend(Notice(text, "warning") for text in loaded.engine.notes)
+
+    def _use(self, engine: Engine | None) -> None:
+        before, self._engine = self._engine, engine
+        if self._pipeline is not None:
+            self._pipeline.set_engine(engine)
+        if before is not None and self._pipeline is None:
+            before.close()  # else the window in flight may still need it: left to the collector
+
+    # Recording
+
+    @property
+    def recording(self) -> RecordingFile | None:
+        """The file that is being written."""
+        return self._recording
+
+    def start_recording(self, path: Path) -> bool:
+        """Write the stream to ``path`` from the next packet on; False where that cannot be."""
+        if self._pipeline is None or self.sensor is None or self.source is None:
+            return False
+        try:
+            self._recording = RecordingFile(path, self.sensor, self.source.name)
+        except Exception as error:  # the writer's reasons are for the user
+            self._notices.append(Notice(str(error)))
+            return False
+        self._pipeline.set_recorder(self._recording.write)
+        return True
+
+    def stop_recording(self) -> None:
+        """Close the file that is being written, if any."""
+        recording, self._recording = self._recording, None
+        if recording is None:
+            return
+        if self._pipeline is not None:
+            self._pipeline.set_recorder(None)
+        try:
+            recording.close()
+        except Exception as error:  # as above
+            self._notices.append(Notice(f"{recording.path} may be incomplete: {error}", "warning"))
+            return
+        self._notices.append(
+            Notice(f"recorded {recording.num_events:,} events to {recording.path}", "note")
+        )

@@ -1,0 +1,177 @@
+"""TopBar: what plays, how it is shown, and what runs it."""
+
+from __future__ import annotations
+
+from PySide6.QtCore import Qt, Signal
+from PySide6.QtGui import QAction, QResizeEvent
+from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSlider, QToolButton, QWidget
+
+from app.ui import icons
+from app.ui.controls import Check, Picker, elided, note, tool_button
+from app.ui.settings import CHOICES, RANGES, Preferences
+from app.ui.theme import GRID, TOP_HEIGHT, Theme, font
+
+VIEW_TEXTS = {"surface": "Decaying surface", "accumulated": "Accumulated", "voxel": "Voxel bins"}
+PROVIDER_TEXTS = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA", "tensorrt": "TensorRT"}
+
+
+class TopBar(QWidget):
+    """The bar over the picture."""
+
+    view_changed = Signal(str)
+    segmentation_changed = Signal(bool)
+    opacity_changed = Signal(float)
+    depth_changed = Signal(bool)
+    engine_picked = Signal(str)
+    """A path; "" for the engine that comes with Saccade, "none" for no engine, "ask" for a dialog."""
+    provider_picked = Signal(str)
+    theme_asked, sheet_asked, left_asked, right_asked = Signal(), Signal(), Signal(), Signal()
+
+    def __init__(self, theme: Theme, preferences: Preferences) -> None:
+        super().__init__()
+        self._theme = theme
+        self._title = ""
+        self.setObjectName("topBar")
+        self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
+        self.setFixedHeight(TOP_HEIGHT)
+        self.left = tool_button("Left panel", "left_panel", theme, tip="Left panel (F9)")
+        self.right = tool_button("Right panel", "right_panel", theme, tip="Right panel (F10)")
+        self.sheet = tool_button("Keyboard shortcuts", "help", theme, tip="Keyboard shortcuts (F1)")
+        self.theme_button = tool_button(
+            "Dark or light", "theme", theme, tip="Dark or light (Ctrl+T)"
+        )
+        self.title = QLabel()
+        self.title.setFont(font(10.0, bold=True))
+        self.title.setAccessibleName("Source")
+        self.view = Picker("Event view (C)", theme)
+        self.view.set_choices(
+            [(view, VIEW_TEXTS[view]) for view in CHOICES["view"]], preferences.view
+        )
+        self.view.fit_to_widest()
+        self.segmentation = Check("Segmentation", theme)
+        self.segmentation.setToolTip("Segmentation over the events (2)")
+        self.segmentation.setChecked(preferences.shows_segmentation)
+        self.opacity = QSlider(Qt.Orientation.Horizontal)
+        self.opacity.setRange(0, 100)
+        self.opacity.setSingleStep(round(100 * RANGES["opacity"].step))
+        self.opacity.setPageStep(20)
+        self.opacity.setFixedWidth(72)
+        self.opacity.setAccessibleName("Opacity of the segmentation")
+        self.opacity.setToolTip("Opacity of the segmentation")
+        self.opacity.setValue(round(100 * preferences.opacity))
+        self.percent = note(f"{self.opacity.value()} %")
+        self.percent.setFixedWidth(self.percent.fontMetrics().horizontalAdvance("100 %") + 2)
+        self.depth = Check("Depth", theme)
+        self.depth.setToolTip("Depth picture (3)")
+        self.depth.setChecked(preferences.shows_depth)
+        self.engine = QToolButton()
+        self.engine.setFont(font())
+        self.engine.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
+        self.engine.setMenu(QMenu(self.engine))
+        self.engine.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
+        self.badge = note()
+        self._lay_out()
+        self._connect()
+        self.show_engine("no engine", "", preferences.provider)
+
+    def _lay_out(self) -> None:
+        layout = QHBoxLayout(self)
+        layout.setContentsMargins(4, 0, 4, 0)
+        layout.setSpacing(GRID)
+        layout.addWidget(self.left)
+        layout.addWidget(self.title)
+        layout.addStretch()
+        for widget in (self.view, self.segmentation, self.opacity, self.percent, self.depth):
+            layout.addWidget(widget)
+        layout.addStretch()
+        layout.addWidget(self.badge)
+        layout.addWidget(self.engine)
+        buttons = QHBoxLayout()
+        buttons.setSpacing(0)
+        for button in (self.theme_button, self.sheet, self.right):
+            buttons.addWidget(button)
+        layout.addLayout(buttons)
+
+    def _connect(self) -> None:
+        self.left.clicked.connect(self.left_asked)
+        self.right.clicked.connect(self.right_asked)
+        self.sheet.clicked.connect(self.sheet_asked)
+        self.theme_button.clicked.connect(self.theme_asked)
+        self.view.picked.connect(lambda view: self.view_changed.emit(str(view)))
+        self.segmentation.toggled.connect(self.segmentation_changed)
+        self.depth.toggled.connect(self.depth_changed)
+        self.opacity.valueChanged.connect(self._tell_opacity)
+
+    def _tell_opacity(self, percent: int) -> None:
+        self.percent.setText(f"{percent} %")
+        self.opacity_changed.emit(percent / 100)
+
+    def set_theme(self, theme: Theme) -> None:
+        self._theme = theme
+
+    # What is shown
+
+    def show_title(self, title: str) -> None:
+        """Show what plays, shortened in its middle where it does not fit."""
+        self._title = title
+        elided(self.title, title, self._title_room())
+
+    def _title_room(self) -> int:
+        used = (
+            40
+            + 12 * GRID
+            + sum(
+                widget.sizeHint().width()
+                for widget in (self.view, self.segmentation, self.depth, self.engine, self.badge)
+            )
+        )
+        return max(self.width() - used - 72 - 40 - 96, 96)
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        elided(self.title, self._title, self._title_room())
+
+    def show_overlay_possible(self, is_possible: bool) -> None:
+        """Grey out the overlay's controls in a view that it cannot lie on."""
+        for widget in (self.segmentation, self.opacity, self.percent):
+            widget.setEnabled(is_possible)
+
+    def show_engine(self, name: str, badge: str, provider: str) -> None:
+        """Show the engine, what it really runs on and how fast, and rebuild the menu."""
+        self.engine.setText(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 160))
+        self.engine.setAccessibleName(f"Engine: {name}")
+        self.engine.setToolTip(f"Engine: {name}")
+        self.show_badge(badge)
+        menu = self.engine.menu()
+        menu.clear()
+        for text, value in (
+            ("Saccade's own", ""),
+            ("Open engine…", "ask"),
+            ("None: events only", "none"),
+        ):
+            self._add(menu, text, False, lambda value=value: self.engine_picked.emit(value))
+        menu.addSeparator()
+        for value in CHOICES["provider"]:
+            text, is_on = PROVIDER_TEXTS[value], value == provider
+            self._add(menu, text, is_on, lambda value=value: self.provider_picked.emit(value))
+
+    def _add(self, menu: QMenu, text: str, is_on: bool, act: object) -> None:
+        action = QAction(text, menu)
+        action.setIcon(icons.icon("check", self._theme.accent) if is_on else icons.blank())
+        action.triggered.connect(act)
+        menu.addAction(action)
+
+    def show_badge(self, badge: str) -> None:
+        """Show the provider and the rate, such as "CPU · 42/s"."""
+        if self.badge.text() != badge:
+            self.badge.setText(badge)
+            self.badge.setToolTip("What really runs the engine, and windows per second")
+            self.badge.setMinimumWidth(
+                max(
+                    self.badge.minimumWidth(), self.badge.fontMetrics().horizontalAdvance(badge) + 2
+                )
+            )
+
+
+def source_title(name: str, sensor: object) -> str:
+    """Return the text for a source's name and sensor."""
+    return f"{name} · {str(sensor).replace('x', '×')}" if sensor else name

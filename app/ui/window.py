@@ -1,0 +1,274 @@
+"""MainWindow: the parts laid out, and every control wired to the session; pulls scenes on a timer."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from PySide6.QtCore import QByteArray, QSettings, Qt, QTimer
+from PySide6.QtGui import (
+    QCloseEvent,
+    QDragEnterEvent,
+    QDropEvent,
+    QKeySequence,
+    QResizeEvent,
+    QShortcut,
+)
+from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QToolButton, QWidget
+
+from app.ui import icons
+from app.ui import settings as store
+from app.ui.actions import Actions
+from app.ui.display import Display
+from app.ui.layout import Parts, lay_out
+from app.ui.session import Session
+from app.ui.settings import Preferences
+from app.ui.shortcuts import SHORTCUTS
+from app.ui.source_panel import kind_of
+from app.ui.theme import THEMES, Theme, Themed, apply_theme
+from models.card import ModelCard
+
+TICK_MS = 16
+FILE_FILTER = "Event recordings (*.aedat4);;All files (*)"
+ENGINE_FILTER = "Engines (*.onnx);;All files (*)"
+
+
+class MainWindow(QMainWindow):
+    """The application's window.
+
+    Args:
+        session: Steered by this window alone; shut down with it.
+        preferences: What was remembered.
+        settings: Where to remember; None remembers nothing.
+    """
+
+    def __init__(
+        self, session: Session, preferences: Preferences, settings: QSettings | None = None
+    ) -> None:
+        super().__init__()
+        self.session = session
+        self.preferences = preferences
+        self._settings = settings
+        self._card: ModelCard | None = None
+        self.parts: Parts = lay_out(THEMES[preferences.theme], preferences)
+        self.setCentralWidget(self.parts.root)
+        self.parts.sheet.setParent(self)
+        self.display = Display(session, self.parts, preferences)
+        self.actions_ = Actions(self)
+        self.setWindowTitle("Saccade")
+        self.setAcceptDrops(True)
+        self.setMinimumSize(960, 600)
+        self.resize(1280, 800)
+        self._connect()
+        self._add_shortcuts()
+        self._apply_preferences()
+        self._timer = QTimer(self, interval=TICK_MS)
+        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self._timer.timeout.connect(self.tick)
+        self._timer.start()
+
+    # Wiring
+
+    def _connect(self) -> None:
+        top, left, right, transport = (
+            self.parts.top,
+            self.parts.left,
+            self.parts.right,
+            self.parts.transport,
+        )
+        top.view_changed.connect(lambda view: self.prefer(view=view))
+        top.segmentation_changed.connect(lambda on: self.prefer(shows_segmentation=on))
+        top.opacity_changed.connect(lambda opacity: self.prefer(opacity=opacity))
+        top.depth_changed.connect(lambda on: self.prefer(shows_depth=on))
+        top.engine_picked.connect(self._pick_engine)
+        top.provider_picked.connect(self._pick_provider)
+        top.theme_asked.connect(self.actions_.toggle_theme)
+        top.sheet_asked.connect(self.actions_.toggle_sheet)
+        top.left_asked.connect(self.actions_.toggle_left)
+        top.right_asked.connect(self.actions_.toggle_right)
+        left.source.opened.connect(self.open)
+        left.source.recording_asked.connect(self.ask_recording)
+        left.source.address_changed.connect(lambda text: self.prefer(address=text))
+        left.source.seed_changed.connect(lambda seed: self.prefer(seed=seed))
+        left.windows_changed.connect(self._change_windows)
+        left.decay_changed.connect(lambda decay: self.prefer(decay_ms=decay))
+        left.filters_changed.connect(self._change_filters)
+        right.colormap_changed.connect(lambda name: self.prefer(colormap=name))
+        transport.play_asked.connect(self.actions_.toggle_playing)
+        transport.step_asked.connect(self.session.step)
+        transport.loop_changed.connect(self._change_loop)
+        transport.speed_changed.connect(self.actions_.set_speed)
+        transport.record_asked.connect(self.actions_.toggle_recording)
+        transport.timeline.seek_asked.connect(self.session.seek)
+        start = self.parts.start
+        start.recording_asked.connect(self.ask_recording)
+        start.camera_asked.connect(lambda: self.open("camera"))
+        start.demo_asked.connect(lambda: self.open(f"synthetic:{self.preferences.seed}"))
+        start.recent_asked.connect(self.open)
+
+    def _add_shortcuts(self) -> None:
+        for shortcut in SHORTCUTS:
+            for key in shortcut.keys:
+                QShortcut(
+                    QKeySequence(key), self, activated=getattr(self.actions_, shortcut.action)
+                )
+
+    def prefer(self, **changes: object) -> None:
+        """Change preferences; the display follows at once, also while paused."""
+        self.preferences = replace(self.preferences, **changes)  # type: ignore[arg-type]
+        self.display.follow(self.preferences)
+
+    def _apply_preferences(self) -> None:
+        preferences = self.preferences
+        self.session.set_windows(preferences.length_ms, preferences.stride_ms)
+        self.session.set_filters(self.parts.left.configs())
+        self.parts.transport.loop.setChecked(preferences.is_looping)
+        self.parts.left.setVisible(preferences.left_open)
+        self.parts.right.setVisible(preferences.right_open)
+        self._show_recent()
+        if self._settings is not None:
+            geometry = self._settings.value(store.GEOMETRY_KEY)
+            if isinstance(geometry, QByteArray):
+                self.restoreGeometry(geometry)
+
+    # Time
+
+    def tick(self) -> None:
+        """Take what is new and show it; called at the screen's pace."""
+        scene, notices = self.session.poll()
+        for notice in notices:
+            self.parts.messages.show_message(notice.text, notice.role)
+        engine = self.session.engine
+        card = engine.card if engine else None
+        if card is not self._card:
+            self._card = card
+            self._show_engine()
+        self.display.tick(scene)
+
+    def _show_engine(self) -> None:
+        engine = self.session.engine
+        card = engine.card if engine else None
+        self.parts.right.show_engine(card)
+        self.parts.right.clear()
+        name, provider = (card.name, engine.provider) if card and engine else ("no engine", "")
+        self.parts.top.show_engine(name, provider, self.preferences.provider)
+        if card is not None:
+            self.parts.left.suggest_windows(card.window_us / 1000, card.stride_us / 1000)
+
+    # Sources
+
+    def open(self, text: str) -> None:
+        """Open an input: FILE, camera[:SERIAL], tcp://HOST:PORT, unix:PATH or synthetic[:SEED]."""
+        if not text:
+            self.parts.messages.show_message("no address: write tcp://HOST:PORT or unix:PATH")
+        elif self.session.open(
+            text, is_looping=self.preferences.is_looping, speed=self.actions_.speed
+        ):
+            self.parts.messages.hide()
+            if kind_of(text) == "recording":
+                path = str(Path(text).resolve())
+                self.prefer(last_folder=str(Path(path).parent))
+                self.preferences = self.preferences.with_recent(path)
+                self._show_recent()
+        self.display.show_source()
+
+    def _show_recent(self) -> None:
+        self.parts.start.show_recent(self.preferences.recent)
+        self.parts.left.source.show_recent(self.preferences.recent)
+
+    def ask_recording(self) -> None:
+        """Let the user choose a file and open it."""
+        path, _ = QFileDialog.getOpenFileName(
+            self, "Open recording", self.preferences.last_folder, FILE_FILTER
+        )
+        if path:
+            self.open(path)
+        self.display.show_source()
+
+    def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
+        if event.mimeData().hasUrls():
+            event.acceptProposedAction()
+
+    def dropEvent(self, event: QDropEvent) -> None:  # noqa: N802
+        paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
+        if paths:
+            event.acceptProposedAction()
+            engines = [path for path in paths if path.endswith(".onnx")]
+            if engines:
+                self._pick_engine(engines[0])
+            else:
+                self.open(paths[0])
+
+    # Engine
+
+    def _pick_engine(self, choice: str) -> None:
+        if choice == "none":
+            self.session.drop_engine()
+            return
+        if choice == "ask":
+            choice, _ = QFileDialog.getOpenFileName(
+                self, "Open engine", self.preferences.last_folder, ENGINE_FILTER
+            )
+            if not choice:
+                return
+        self.prefer(engine=choice)
+        self.load_engine()
+
+    def _pick_provider(self, provider: str) -> None:
+        self.prefer(provider=provider)
+        self.load_engine()
+
+    def load_engine(self) -> None:
+        """Load the preferred engine on the preferred provider, in the background."""
+        path = Path(self.preferences.engine) if self.preferences.engine else None
+        self.session.request_engine(path, self.preferences.provider)
+        self.parts.top.show_engine("loading…", "", self.preferences.provider)
+        self._card = None
+
+    # Changes that the session follows
+
+    def _change_windows(self, length_ms: float, stride_ms: float) -> None:
+        self.prefer(length_ms=length_ms, stride_ms=stride_ms)
+        self.session.set_windows(length_ms, stride_ms)
+
+    def _change_filters(self, names: object) -> None:
+        self.prefer(filters=names)
+        self.session.set_filters(self.parts.left.configs())
+
+    def _change_loop(self, is_looping: bool) -> None:
+        self.prefer(is_looping=is_looping)
+        self.session.set_looping(is_looping)
+
+    def set_theme(self, name: str) -> None:
+        """Change every colour."""
+        theme = THEMES[name]
+        self.prefer(theme=name)
+        application = QApplication.instance()
+        if isinstance(application, QApplication):
+            apply_theme(application, theme)
+        dress(self, theme)
+
+    # The end
+
+    def resizeEvent(self, event: QResizeEvent) -> None:  # noqa: N802
+        super().resizeEvent(event)
+        self.parts.sheet.setGeometry(self.rect())
+
+    def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
+        self._timer.stop()
+        self.session.shut_down()
+        self.display.close()
+        if self._settings is not None:
+            self._settings.setValue(store.GEOMETRY_KEY, self.saveGeometry())
+            store.save(self._settings, self.preferences)
+        event.accept()
+
+
+def dress(root: QWidget, theme: Theme) -> None:
+    """Give a theme to every widget under ``root`` that paints or draws icons itself."""
+    for widget in root.findChildren(QWidget):
+        icon_name = widget.property("icon_name")
+        if isinstance(widget, QToolButton) and icon_name:
+            widget.setIcon(icons.icon(str(icon_name), theme.text, disabled=theme.line))
+        if isinstance(widget, Themed):
+            widget.set_theme(theme)

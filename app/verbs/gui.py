@@ -1,0 +1,61 @@
+"""`saccade gui`: the window."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add the options of `saccade gui`."""
+    parser.add_argument(
+        "input",
+        nargs="?",
+        metavar="INPUT",
+        help="FILE | camera[:SERIAL] | tcp://HOST:PORT | unix:PATH | synthetic[:SEED]",
+    )
+    parser.add_argument("--engine", metavar="E", help="engine file; default: Saccade's own")
+    parser.add_argument("--provider", choices=("auto", "cpu", "cuda", "tensorrt"))
+    parser.add_argument("--light", action="store_true", help="light theme")
+    add_window_arguments(parser)
+
+
+def add_window_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add what every verb with a window takes."""
+    parser.add_argument(
+        "--size", metavar="WxH", type=window_size, help="size of the window in pixels"
+    )
+    parser.add_argument(
+        "--screenshot", metavar="X.png", type=Path, help="save a picture of the window and exit"
+    )
+    parser.add_argument(
+        "--after-s", metavar="S", type=float, default=3.0, help="when to take it (default 3)"
+    )
+
+
+def window_size(text: str) -> tuple[int, int]:
+    """Read WxH."""
+    try:
+        width, height = (int(part) for part in text.lower().split("x"))
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} is no size: write it as 1280x800") from None
+    if width < 960 or height < 600:
+        raise argparse.ArgumentTypeError(f"{text} is too small: at least 960x600")
+    return width, height
+
+
+def run(args: argparse.Namespace) -> int:
+    """Show the window until it is closed."""
+    from app.ui.application import GuiOptions, run_gui
+    from events.sources.open import open_source
+
+    options = GuiOptions(
+        text=args.input,
+        engine=args.engine,
+        provider=args.provider,
+        theme="light" if args.light else None,
+        size=args.size,
+        screenshot=args.screenshot,
+        after_s=args.after_s,
+    )
+    return run_gui(options, open_source)
