@@ -129,8 +129,12 @@ def draw_materials(random: np.random.Generator, num_objects: int) -> Materials:
     tiles_per_m[:2] = random.uniform(0.3, 0.7), random.uniform(0.1, 0.25)
     albedo[:2] = random.uniform(0.2, 0.6, 2)
     contrast[:2] = random.uniform(0.15, 0.5), random.uniform(0.1, 0.4)
-    # trimmings stand out from the body that they sit on
     body = albedo[2::NUM_MATERIALS]
+    for surroundings in albedo[:2]:
+        # an object of just the wall's or the floor's grey would be seen by nobody
+        ratio = body / surroundings
+        body *= np.where(np.abs(np.log(ratio)) < 0.35, np.where(surroundings > 0.35, 0.55, 1.8), 1)
+    # trimmings stand out from the body that they sit on
     albedo[3::NUM_MATERIALS] = np.where(body > 0.35, body * 0.45, body * 2.2)
     return Materials(
         tile=tile.astype(np.int32),

@@ -155,9 +155,7 @@ def _bound(placed: Placed, i: int, half_m: FloatArray, view: View, height: int, 
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def cast(
-    parts: Parts, placed: Placed, view: View, depth_m: FloatArray, part_ids: npt.NDArray[np.int16]
-) -> None:
+def cast(parts: Parts, placed: Placed, view: View, depth_m: FloatArray, part_ids: IntArray) -> None:
     """Write depth and index of the nearest primitive along each pixel's ray.
 
     Args:
@@ -170,31 +168,29 @@ def cast(
     step = np.float32(1 / view.focal_px)
     for i in range(len(parts.shape)):
         top, left, bottom, right = placed.bounds_px[i]
-        if top >= bottom or left >= right:
+        if left >= right:
             continue
-        ray = placed.ray[i]
-        origin_x, origin_y, origin_z = placed.origin[i]
-        shape, ratio = parts.shape[i], parts.top_ratio[i]
+        ray, origin, shape = placed.ray[i], placed.origin[i], parts.shape[i]
+        start, stride = np.empty(3, np.float32), np.empty(3, np.float32)
         for row in range(top, bottom):
+            u = np.float32((left - view.centre_x_px) * step)
             v = np.float32((view.centre_y_px - row) * step)
-            start_x = ray[0, 1] * v + ray[0, 2]
-            start_y = ray[1, 1] * v + ray[1, 2]
-            start_z = ray[2, 1] * v + ray[2, 2]
-            for column in range(left, right):
-                u = np.float32((column - view.centre_x_px) * step)
-                x, y, z = ray[0, 0] * u + start_x, ray[1, 0] * u + start_y, ray[2, 0] * u + start_z
-                if shape == 0:
-                    hit_m = _hit_sphere(origin_x, origin_y, origin_z, x, y, z)
-                elif shape == 1:
-                    hit_m = _hit_box(origin_x, origin_y, origin_z, x, y, z)
-                else:
-                    hit_m = _hit_frustum(origin_x, origin_y, origin_z, x, y, z, ratio)
-                if hit_m < depth_m[row, column]:
-                    depth_m[row, column] = hit_m
-                    part_ids[row, column] = i
+            for axis in range(3):
+                start[axis] = ray[axis, 0] * u + ray[axis, 1] * v + ray[axis, 2]
+                stride[axis] = ray[axis, 0] * step
+            depths, ids = depth_m[row, left:right], part_ids[row, left:right]
+            if shape == 0:
+                _cast_sphere(origin, start, stride, i, depths, ids)
+            elif shape == 1:
+                _cast_box(origin, start, stride, i, depths, ids)
+            else:
+                _cast_frustum(origin, start, stride, parts.top_ratio[i], i, depths, ids)
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
+# The loops below have no branches, so that they compile to vector instructions.
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def away_from_zero(x: float) -> float:
     """Return ``x``, or a tiny number in place of a zero that would divide.
 
@@ -203,61 +199,93 @@ def away_from_zero(x: float) -> float:
     return x if abs(x) > TINY else TINY
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
-def _hit_sphere(ox: float, oy: float, oz: float, x: float, y: float, z: float) -> float:
-    """Return where origin + t (x, y, z) enters the unit sphere; MISS_M if it does not."""
-    a = x * x + y * y + z * z
-    b = ox * x + oy * y + oz * z
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _cast_sphere(
+    origin: FloatArray,
+    start: FloatArray,
+    stride: FloatArray,
+    part: int,
+    depths: FloatArray,
+    ids: IntArray,
+) -> None:
+    """Cast rays with directions start + k stride, k < W, at the unit sphere; update (W,) buffers."""
+    ox, oy, oz = origin
     c = ox * ox + oy * oy + oz * oz - ONE
-    discriminant = b * b - a * c
-    if discriminant < 0:
-        return MISS_M
-    hit = (-b - math.sqrt(discriminant)) / a
-    return hit if hit > NEAR_M else MISS_M
+    for k in range(len(depths)):
+        place = np.float32(k)
+        x = start[0] + stride[0] * place
+        y = start[1] + stride[1] * place
+        z = start[2] + stride[2] * place
+        a = x * x + y * y + z * z
+        b = ox * x + oy * y + oz * z
+        discriminant = b * b - a * c
+        hit = (-b - math.sqrt(max(discriminant, ZERO))) / a
+        is_hit = (discriminant > ZERO) & (hit > NEAR_M) & (hit < depths[k])
+        depths[k] = hit if is_hit else depths[k]
+        ids[k] = part if is_hit else ids[k]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
-def _hit_box(ox: float, oy: float, oz: float, x: float, y: float, z: float) -> float:
-    """Return where the ray enters the cube from -1 to 1."""
-    inverse_x = ONE / away_from_zero(x)
-    inverse_y = ONE / away_from_zero(y)
-    inverse_z = ONE / away_from_zero(z)
-    enter = max(
-        -ox * inverse_x - abs(inverse_x),
-        -oy * inverse_y - abs(inverse_y),
-        -oz * inverse_z - abs(inverse_z),
-    )
-    leave = min(
-        -ox * inverse_x + abs(inverse_x),
-        -oy * inverse_y + abs(inverse_y),
-        -oz * inverse_z + abs(inverse_z),
-    )
-    return enter if leave > enter > NEAR_M else MISS_M
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _cast_box(
+    origin: FloatArray,
+    start: FloatArray,
+    stride: FloatArray,
+    part: int,
+    depths: FloatArray,
+    ids: IntArray,
+) -> None:
+    """Cast rays with directions start + k stride at the cube from -1 to 1."""
+    ox, oy, oz = origin
+    for k in range(len(depths)):
+        place = np.float32(k)
+        inverse_x = ONE / away_from_zero(start[0] + stride[0] * place)
+        inverse_y = ONE / away_from_zero(start[1] + stride[1] * place)
+        inverse_z = ONE / away_from_zero(start[2] + stride[2] * place)
+        middle_x, middle_y, middle_z = -ox * inverse_x, -oy * inverse_y, -oz * inverse_z
+        half_x, half_y, half_z = abs(inverse_x), abs(inverse_y), abs(inverse_z)
+        hit = max(max(middle_x - half_x, middle_y - half_y), middle_z - half_z)
+        leave = min(min(middle_x + half_x, middle_y + half_y), middle_z + half_z)
+        is_hit = (leave > hit) & (hit > NEAR_M) & (hit < depths[k])
+        depths[k] = hit if is_hit else depths[k]
+        ids[k] = part if is_hit else ids[k]
 
 
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
-def _hit_frustum(
-    ox: float, oy: float, oz: float, x: float, y: float, z: float, ratio: float
-) -> float:
-    """Return where the ray enters the frustum of radius 1 at y = -1 and ``ratio`` at y = 1."""
-    best = MISS_M
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
+def _cast_frustum(
+    origin: FloatArray,
+    start: FloatArray,
+    stride: FloatArray,
+    ratio: float,
+    part: int,
+    depths: FloatArray,
+    ids: IntArray,
+) -> None:
+    """Cast rays at the frustum of radius 1 at y = -1 and ``ratio`` at y = 1, seen from outside."""
+    ox, oy, oz = origin
     slope = (ratio - ONE) * HALF
     radius = (ratio + ONE) * HALF + slope * oy
-    a = away_from_zero(x * x + z * z - slope * slope * y * y)
-    b = ox * x + oz * z - radius * slope * y
     c = ox * ox + oz * oz - radius * radius
-    discriminant = b * b - a * c
-    if discriminant >= 0:
-        root = math.sqrt(discriminant)
-        for sign in (-1, 1):
-            hit = (-b + sign * root) / a
-            if NEAR_M < hit < best and abs(oy + hit * y) <= ONE:
-                best = hit
-    if abs(oy) > ONE and oy * y < 0:
-        side = ONE if oy > 0 else -ONE
-        hit = (side - oy) / y
-        rim = ratio if oy > 0 else ONE
-        hit_x, hit_z = ox + hit * x, oz + hit * z
-        if NEAR_M < hit < best and hit_x * hit_x + hit_z * hit_z <= rim * rim:
-            best = hit
-    return best
+    side = ONE if oy > ZERO else -ONE
+    # no cap faces a camera between both of their planes
+    rim = (ratio if oy > ZERO else ONE) if abs(oy) > ONE else ZERO
+    for k in range(len(depths)):
+        place = np.float32(k)
+        x = start[0] + stride[0] * place
+        y = start[1] + stride[1] * place
+        z = start[2] + stride[2] * place
+        a = away_from_zero(x * x + z * z - slope * slope * y * y)
+        b = ox * x + oz * z - radius * slope * y
+        discriminant = b * b - a * c
+        root = math.sqrt(max(discriminant, ZERO))
+        first, second = (-b - root) / a, (-b + root) / a
+        is_first = (first > NEAR_M) & (abs(oy + first * y) <= ONE)
+        is_second = (second > NEAR_M) & (abs(oy + second * y) <= ONE)
+        hit = min(first if is_first else MISS_M, second if is_second else MISS_M)
+        hit = hit if discriminant > ZERO else MISS_M
+        cap = (side - oy) / away_from_zero(y)
+        cap_x, cap_z = ox + cap * x, oz + cap * z
+        is_cap = (cap > NEAR_M) & (cap_x * cap_x + cap_z * cap_z < rim * rim)
+        hit = min(hit, cap if is_cap else MISS_M)
+        is_hit = hit < depths[k]
+        depths[k] = hit if is_hit else depths[k]
+        ids[k] = part if is_hit else ids[k]

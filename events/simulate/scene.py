@@ -106,7 +106,7 @@ class Scene:
         self._raw = np.empty(shape, np.float32)
         self._rows = np.empty(shape, np.float32)
         self._depth_m = np.empty(shape, np.float32)
-        self._part_ids = np.empty(shape, np.int16)
+        self._part_ids = np.empty(shape, np.int32)
 
     @property
     def object_kinds(self) -> tuple[str, ...]:

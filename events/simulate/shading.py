@@ -69,7 +69,7 @@ class Target(NamedTuple):
 
     intensity: FloatArray
     depth_m: FloatArray
-    part_ids: npt.NDArray[np.int16]
+    part_ids: IntArray
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
@@ -270,7 +270,7 @@ def shade_contacts(poses: FloatArray, radii_m: FloatArray, view: View, target: T
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def blur(picture: FloatArray, rows: FloatArray, out: FloatArray) -> None:
-    """Write ``picture`` blurred by [1 2 1] / 4 both ways, as a lens does; ``rows`` is scratch."""
+    """Write ``picture`` blurred by [1 2 1] / 4 both ways, as a lens does, and cut at 1; ``rows`` is scratch."""
     height, width = picture.shape
     for row in range(height):
         above, below = picture[max(row - 1, 0)], picture[min(row + 1, height - 1)]
@@ -278,14 +278,15 @@ def blur(picture: FloatArray, rows: FloatArray, out: FloatArray) -> None:
         for column in range(width):
             soft[column] = QUARTER * (above[column] + below[column]) + HALF * line[column]
         result = out[row]
-        result[0], result[width - 1] = soft[0], soft[width - 1]
+        result[0], result[width - 1] = min(soft[0], ONE), min(soft[width - 1], ONE)
         for column in range(1, width - 1):
-            result[column] = QUARTER * (soft[column - 1] + soft[column + 1]) + HALF * soft[column]
+            value = QUARTER * (soft[column - 1] + soft[column + 1]) + HALF * soft[column]
+            result[column] = min(value, ONE)
 
 
 @numba.njit(nogil=True, cache=True, error_model="numpy")
 def label(
-    part_ids: npt.NDArray[np.int16],
+    part_ids: IntArray,
     object_index: IntArray,
     object_classes: npt.NDArray[np.uint8],
     class_ids: npt.NDArray[np.uint8],
