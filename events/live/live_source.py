@@ -98,8 +98,9 @@ class LiveSource:
             reports = self._acquisition.poll(POLL_S)
             lost_reason = self._take_in(reports)
             self._retry()
-            yield from self._clock.take(max(self._looked_us, monotonic_us() - UNSEEN_LIMIT_US))
+            packets = self._clock.take(max(self._looked_us, monotonic_us() - UNSEEN_LIMIT_US))
             self._set_status(self._status.state)
+            yield from packets
             if lost_reason and not self._reconnects:
                 self._set_status(SourceState.ENDED, lost_reason)
                 yield from self._clock.finish()
