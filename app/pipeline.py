@@ -27,8 +27,8 @@ from events.windows import WindowConfig
 from export.backends.backend import Engine
 
 MAX_MESSAGES = 16
-PREVIEW_US = 50_000
-"""What a seekable source yields after a seek while it is paused."""
+LOOK_BACK_US = 50_000
+"""What a seek while paused shows where windows have no length in time."""
 
 
 class PipelineError(Exception):
@@ -183,10 +183,9 @@ class Pipeline:
         if self._stream is None or source is None:
             return
         if self.state is PipelineState.PAUSED:
-            look_back_us = max(self.windows.length_us or 0, PREVIEW_US)
+            look_back_us = self.windows.length_us or LOOK_BACK_US
             source.seek(t_us - look_back_us)
-            if look_back_us > PREVIEW_US:
-                source.step(look_back_us - PREVIEW_US)
+            source.step(look_back_us)
             return
         source.seek(t_us)
         self._stream.play_again()

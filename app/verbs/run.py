@@ -62,6 +62,7 @@ def run(args: argparse.Namespace) -> int:
     from app.engines import load_engine
     from app.interrupt import interrupt_flag
     from app.pipeline import Pipeline, PipelineConfig
+    from app.scene import PipelineState
     from events.sources.open import open_source
     from events.windows import WindowConfig
 
@@ -86,7 +87,8 @@ def run(args: argparse.Namespace) -> int:
         try:
             _write_scenes(pipeline, writers, interrupted, args.max_windows)
         finally:
-            _say(_summary(pipeline, time.monotonic() - started_s))
+            if pipeline.stats().num_windows or pipeline.state is not PipelineState.FAILED:
+                _say(_summary(pipeline, time.monotonic() - started_s))
     return EXIT_INTERRUPTED if interrupted.is_set() else 0
 
 

@@ -55,7 +55,7 @@ class ScriptedSource:
         packets: Sequence[EventPacket],
         *,
         is_live: bool = False,
-        before: Callable[[int], None] | None = None,
+        before: Callable[[int], object] | None = None,
         ends: bool = True,
         failure: Exception | None = None,
         open_failure: Exception | None = None,

@@ -1,0 +1,87 @@
+"""`saccade bench`: time every stage on this machine, with ratios within one run."""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import importlib
+import json
+import os
+import platform
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from app.bench.row import Row
+
+SECTIONS = ("decode", "representations", "simulate", "engine", "pipeline", "display", "gpu")
+"""Files of app/bench, in the order in which they run."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Add this verb's options."""
+    parser.add_argument(
+        "input", nargs="?", metavar="INPUT", help="a recording to decode; default: one made here"
+    )
+    parser.add_argument("--engine", metavar="E", help="default: the one that ships with Saccade")
+    parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
+    parser.add_argument(
+        "--only", nargs="+", choices=SECTIONS, default=SECTIONS, metavar="SECTION",
+        help=f"sections to run: {', '.join(SECTIONS)}",
+    )  # fmt: skip
+
+
+def run(args: argparse.Namespace) -> int:
+    """Measure and print."""
+    machine = machine_line()
+    if not args.json:
+        print(machine)  # noqa: T201
+    found = []
+    for row in _rows(args):
+        found.append(row)
+        if not args.json:
+            _print(row, is_new=len(found) < 2 or found[-2].section != row.section)
+    if args.json:
+        values = [{**dataclasses.asdict(row), "ratio": row.ratio} for row in found]
+        print(json.dumps({"machine": machine, "rows": values}, indent=1))  # noqa: T201
+    return 0
+
+
+def _rows(args: argparse.Namespace) -> Iterator[Row]:
+    from app.engines import default_engine_path, load_engine
+
+    engine_path = Path(args.engine) if args.engine else None
+    arguments: dict[str, tuple[Any, ...]] = {"decode": (args.input,)}
+    if {"engine", "pipeline", "gpu"} & set(args.only):
+        engine_path = engine_path or default_engine_path()
+        arguments["engine"] = (engine_path,)
+        arguments["gpu"] = (engine_path,)
+    for section in args.only:
+        if section == "pipeline":
+            assert engine_path is not None
+            arguments[section] = (load_engine(engine_path),)
+        module = importlib.import_module(f"app.bench.{section}")
+        yield from module.rows(*arguments.get(section, ()))
+
+
+def machine_line() -> str:
+    """Return the processor, its cores, the memory, the system and Python in one line."""
+    model = platform.processor() or platform.machine()
+    cpuinfo = Path("/proc/cpuinfo")
+    if cpuinfo.exists():
+        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
+        model = lines[0].partition(":")[2].strip() if lines else model
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
+    return f"{model}, {cores} cores{load}, {system}"
+
+
+def _print(row: Row, *, is_new: bool) -> None:
+    if is_new:
+        print(f"\n{row.section}")  # noqa: T201
+    ratio = f"{row.ratio:6.2f}x" if row.ratio is not None else " " * 7
+    print(f"  {row.name:<52}{row.value:>10.4g} {row.unit:<10}{ratio}  {row.note}".rstrip())  # noqa: T201
+    sys.stdout.flush()
