@@ -5,12 +5,12 @@ from __future__ import annotations
 from bisect import bisect_left
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from events.packet import EVENT_DTYPE, EventArray, SensorSize
 from events.recordings.aedat4_file import Aedat4File
-from events.recordings.aedat4_payloads import decode_events
 from events.recordings.event_checks import (
     Bounds,
     are_plausible,
@@ -26,17 +26,16 @@ _LAST_US = 2**62
 _NUM_AT_END = 8
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Batch:
     """Packets that were decoded together."""
 
     ordinals: list[int]
+    sizes: list[int]
+    """Events in each packet."""
     parts: list[EventArray]
+    """Their events, one or several pieces a packet."""
     num_lost: int
-
-    @property
-    def events(self) -> EventArray:
-        return join_events(self.parts) if self.parts else np.empty(0, EVENT_DTYPE)
 
 
 class Aedat4Events:
@@ -116,62 +115,72 @@ class Aedat4Events:
         return None
 
     def _decoded(self, ordinals: Sequence[int]) -> Iterator[_Batch]:
-        done: list[int] = []
-        parts: list[EventArray] = []
-        num_events = num_lost = 0
+        batch = _Batch([], [], [], 0)
         rows, has_times = self._file.entries.rows, self._file.entries.has_times
+        num_events = 0
         for ordinal in np.asarray(ordinals).tolist():
-            events = self._file.decode(ordinal, decode_events)
-            if events is None:
-                num_lost += int(rows["num_elements"][ordinal]) if has_times else 0
+            parts = self._file.decode_events(ordinal)
+            if parts is None:
+                batch.num_lost += int(rows["num_elements"][ordinal]) if has_times else 0
                 continue
-            if len(events) == 0:
-                continue
-            done.append(ordinal)
-            parts.append(events)
-            num_events += len(events)
+            size = sum(map(len, parts))
+            if size:
+                batch.ordinals.append(ordinal)
+                batch.sizes.append(size)
+                batch.parts += parts
+                num_events += size
             if num_events >= _BATCH_EVENTS:
-                yield _Batch(done, parts, num_lost)
-                done, parts, num_events, num_lost = [], [], 0, 0
-        if parts or num_lost:
-            yield _Batch(done, parts, num_lost)
+                yield batch
+                batch, num_events = _Batch([], [], [], 0), 0
+        if batch.parts or batch.num_lost:
+            yield batch
 
     def _clean(self, ordinals: Sequence[int]) -> Iterator[tuple[EventArray, int]]:
         """Yield checked events; one batch is decoded ahead, to tell a wrong time from a late one."""
         batch: _Batch | None = None
         last_us = 0
-        for following in self._with_end(ordinals):
+        for following in chain(self._decoded(ordinals), (None,)):
             if batch is not None:
-                events, num_lost = self._checked(batch, following, last_us)
-                if len(events):
-                    last_us = int(events["t"][-1])
-                yield events, num_lost
+                parts, num_lost = self._checked(batch, following, last_us)
+                if parts:
+                    last_us = int(parts[-1]["t"][-1])
+                for part in parts or [np.empty(0, EVENT_DTYPE)]:
+                    yield part, num_lost
+                    num_lost = 0
             batch = following
-
-    def _with_end(self, ordinals: Sequence[int]) -> Iterator[_Batch | None]:
-        yield from self._decoded(ordinals)
-        yield None
 
     def _checked(
         self, batch: _Batch, following: _Batch | None, last_us: int
-    ) -> tuple[EventArray, int]:
-        events = batch.events
-        if len(events) == 0:
-            return events, batch.num_lost
+    ) -> tuple[list[EventArray], int]:
+        """Return the events of a batch that can be true, and how many of it are lost."""
+        if not batch.parts:
+            return [], batch.num_lost
         bounds = self._bounds(batch, following, last_us)
-        if are_plausible(events, self._sensor, bounds):
-            return events, batch.num_lost
+        parts = batch.parts
+        if len(parts) > 1 and len(parts[0]) + len(parts[-1]) < _BATCH_EVENTS // 4:
+            parts = [join_events(parts)]
+        first_us = bounds.first_us
+        for part in parts:
+            if not are_plausible(part, self._sensor, Bounds(first_us, bounds.last_us)):
+                return self._kept(batch, bounds)
+            first_us = int(part["t"][-1])
+        return parts, batch.num_lost
+
+    def _kept(self, batch: _Batch, bounds: Bounds) -> tuple[list[EventArray], int]:
+        """Drop from a batch what cannot be true, and count it."""
+        events = join_events(batch.parts)
         is_inside, is_kept = keep_plausible(events, self._sensor, bounds)
-        start = 0
-        for ordinal, part in zip(batch.ordinals, batch.parts, strict=True):
-            inside, kept = is_inside[start : start + len(part)], is_kept[start : start + len(part)]
-            num_inside = int(inside.sum())
-            self._file.count_dropped(ordinal, len(part) - num_inside, num_inside - int(kept.sum()))
-            start += len(part)
+        stop = 0
+        for ordinal, size in zip(batch.ordinals, batch.sizes, strict=True):
+            start, stop = stop, stop + size
+            num_inside = int(is_inside[start:stop].sum())
+            num_kept = int(is_kept[start:stop].sum())
+            self._file.count_dropped(ordinal, size - num_inside, num_inside - num_kept)
         num_dropped = len(events) - int(is_kept.sum())
         if num_dropped:
             events = events[is_kept]
-        return with_true_polarity(events), batch.num_lost + num_dropped
+        kept = [with_true_polarity(events)] if len(events) else []
+        return kept, batch.num_lost + num_dropped
 
     def _bounds(self, batch: _Batch, following: _Batch | None, last_us: int) -> Bounds:
         """Return the times that the batch must keep to: from the file's table, else from its neighbours."""

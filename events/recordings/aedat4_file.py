@@ -8,6 +8,7 @@ from typing import TypeVar
 
 import numpy as np
 
+from events.packet import EventArray
 from events.recordings import aedat4_payloads
 from events.recordings.aedat4_header import Header, read_header
 from events.recordings.aedat4_index import (
@@ -18,7 +19,7 @@ from events.recordings.aedat4_index import (
     read_index,
 )
 from events.recordings.aedat4_scan import Scanner
-from events.recordings.compression import decompress, decompress_start
+from events.recordings.compression import decompress_chunks, decompress_start
 from events.recordings.file_bytes import FileBytes
 from events.recordings.recording import Damage, RecordingError, Stream
 
@@ -83,13 +84,20 @@ class Aedat4File:
 
     def decode(self, ordinal: int, decoder: Callable[[bytes], T]) -> T | None:
         """Return the decoded payload of a packet; None, and counted, if it is damaged."""
+        return self._decoded(ordinal, lambda chunks: decoder(b"".join(chunks)))
+
+    def decode_events(self, ordinal: int) -> list[EventArray] | None:
+        """Return the events of a packet in pieces; None, and counted, if it is damaged."""
+        return self._decoded(ordinal, aedat4_payloads.decode_event_parts)
+
+    def _decoded(self, ordinal: int, decoder: Callable[[list[bytes]], T]) -> T | None:
         row = self.entries.rows[ordinal]
         size = int(row["size"])
         data = self._file.read(int(row["position"]), size)
         try:
             if len(data) < size:
                 raise ValueError("cut short")
-            return decoder(decompress(data, self.header.compression))
+            return decoder(decompress_chunks(data, self.header.compression))
         except ValueError:
             num_lost = int(row["num_elements"]) if self.entries.has_times else 0
             is_event = self.events_stream is not None and row["stream_id"] == self.events_stream.id

@@ -8,8 +8,8 @@ from __future__ import annotations
 import struct
 from collections.abc import Sequence
 from dataclasses import dataclass
+from html import escape
 from xml.etree import ElementTree
-from xml.sax.saxutils import escape
 
 from events.packet import SensorSize
 from events.recordings import flatbuffer
@@ -145,5 +145,5 @@ def _to_xml(compression: Compression, streams: Sequence[Stream]) -> str:
 
 def _attributes(values: dict[str, tuple[str, str]]) -> str:
     return "".join(
-        f'\n<attr key="{key}" type="{kind}">{escape(value)}</attr>' for key, (kind, value) in values.items()
+        f'\n<attr key="{key}" type="{kind}">{escape(value, quote=False)}</attr>' for key, (kind, value) in values.items()
     )

@@ -52,6 +52,29 @@ def decode_events(buffer: bytes | memoryview) -> EventArray:
     return np.frombuffer(buffer, EVENT_DTYPE, length, start)  # type: ignore[return-value]
 
 
+def decode_event_parts(chunks: list[bytes]) -> list[EventArray]:
+    """Return the events of a buffer in pieces, as views of its pieces: joining them would be one copy more.
+
+    Raises:
+        FlatBufferError: The buffer does not hold a vector of events.
+    """
+    first = chunks[0] if chunks else b""
+    if len(chunks) > 1 and first[4:28] == _USUAL_EVENTS_PREFIX:
+        left = int.from_bytes(first[28:32], "little")
+        if all(len(chunk) % EVENT_DTYPE.itemsize == 0 for chunk in chunks[:-1]):
+            parts = []
+            for i, chunk in enumerate(chunks):
+                start = 0 if i else VECTOR_START
+                length = min(left, (len(chunk) - start) // EVENT_DTYPE.itemsize)
+                if length:
+                    parts.append(np.frombuffer(chunk, EVENT_DTYPE, length, start))
+                left -= length
+            if left:
+                raise FlatBufferError(f"{left} events are missing at the end")
+            return parts
+    return [decode_events(b"".join(chunks))]
+
+
 def first_event_us(start: bytes) -> int | None:
     """Return the time of the first event, from the first bytes of a buffer; None if it has none.
 

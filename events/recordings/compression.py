@@ -53,19 +53,27 @@ def decompress(data: bytes, compression: Compression, max_bytes: int = MAX_PACKE
     Raises:
         CompressionError: The bytes are damaged, cut short, or hold more than ``max_bytes``.
     """
+    chunks = decompress_chunks(data, compression, max_bytes)
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def decompress_chunks(
+    data: bytes, compression: Compression, max_bytes: int = MAX_PACKET_BYTES
+) -> list[bytes]:
+    """Return what ``data`` holds in pieces, which saves a copy; see ``decompress``."""
     if compression is Compression.NONE:
-        return data
+        return [data]
     if compression.magic == LZ4_MAGIC:
-        return _joined(_lz4_blocks(data), max_bytes)
+        return _limited(_lz4_blocks(data), max_bytes)
     try:
         size = zstandard.frame_content_size(data)
         if size > max_bytes:
             raise CompressionError(f"packet wants {size} bytes, the limit is {max_bytes}")
         if size >= 0:
-            return zstandard.ZstdDecompressor().decompress(data)
+            return [zstandard.ZstdDecompressor().decompress(data)]
     except zstandard.ZstdError as error:
         raise CompressionError(str(error)) from None
-    return _joined(_zstd_chunks(data), max_bytes)
+    return _limited(_zstd_chunks(data), max_bytes)
 
 
 def decompress_start(data: bytes, compression: Compression, num_bytes: int) -> bytes:
@@ -95,14 +103,14 @@ def compressor(compression: Compression) -> Callable[[bytes], bytes]:
     return zstandard.ZstdCompressor(level=level).compress
 
 
-def _joined(chunks: Iterator[bytes], max_bytes: int) -> bytes:
+def _limited(chunks: Iterator[bytes], max_bytes: int) -> list[bytes]:
     parts, size = [], 0
     for part in chunks:
         size += len(part)
         if size > max_bytes:
             raise CompressionError(f"packet holds more than {max_bytes} bytes, the limit")
         parts.append(part)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
+    return parts
 
 
 def _zstd_chunks(data: bytes, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
@@ -123,15 +131,15 @@ def _lz4_blocks(data: bytes) -> Iterator[bytes]:
         raise CompressionError(f"LZ4 frame has version {flags >> 6} and block size {block_id}")
     block_bytes, is_linked, has_checksums = _LZ4_BLOCK_BYTES[block_id], not flags & 32, bool(flags & 16)
     position = 7 + (8 if flags & 8 else 0) + (4 if flags & 1 else 0)
-    history = b""
+    history, view, unpack = b"", memoryview(data), lz4.block.decompress
     try:
         while size := struct.unpack_from("<I", data, position)[0]:
             position += 4
             is_raw, size = size >> 31, size & 0x7FFFFFFF
-            packed = data[position : position + size]
+            packed = view[position : position + size]
             if len(packed) < size or size > block_bytes:
                 raise CompressionError(f"LZ4 block of {size} bytes overruns its frame")
-            block = packed if is_raw else lz4.block.decompress(packed, block_bytes, False, history)
+            block = bytes(packed) if is_raw else unpack(packed, block_bytes, False, history)
             yield block
             if is_linked:
                 history = block if len(block) >= _LZ4_DICTIONARY_BYTES else history + block

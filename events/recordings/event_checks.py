@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from bisect import bisect_right
 from dataclasses import dataclass
 from typing import Any
@@ -28,11 +29,21 @@ def are_plausible(events: EventArray, sensor: SensorSize, bounds: Bounds) -> boo
     if len(events) == 0:
         return True
     words = events.view(np.int64).reshape(-1, 2)
-    t = words[:, 0]
-    if t[0] < bounds.first_us or t[-1] > bounds.last_us:
+    if not 0 <= bounds.first_us <= words[0, 0] or words[-1, 0] > bounds.last_us:
         return False
+    # Importing numba takes longer than `saccade info` may: used where the program has it loaded.
+    if "numba" in sys.modules:
+        from events.recordings.event_check_kernels import are_ordered_inside
+
+        return bool(are_ordered_inside(words, sensor.width, sensor.height))
+    return are_ordered_inside_reference(words, sensor.width, sensor.height)
+
+
+def are_ordered_inside_reference(words: npt.NDArray[np.int64], width: int, height: int) -> bool:
+    """Whether (N, 2) words are events in order, inside width x height, of polarity 0 or 1; in numpy."""
+    t = words[:, 0]
     x, y, p = _maxima(words)
-    return x < sensor.width and y < sensor.height and p <= 1 and bool((t[:-1] <= t[1:]).all())
+    return x < width and y < height and p <= 1 and bool((t[:-1] <= t[1:]).all())
 
 
 def keep_plausible(

@@ -221,6 +221,8 @@ def read_start(path: Path, num_bytes: int) -> bytes:
         RecordingError: There is no such file, or it cannot be opened; the message says which.
     """
     try:
+        if path.exists() and not path.is_file() and not path.is_dir():
+            raise RecordingError(f"{path} is not a file but a device or a pipe: name a file")
         with path.open("rb") as file:
             return file.read(num_bytes)
     except FileNotFoundError:
