@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from events.simulate.kinds import KINDS, NUM_MATERIALS, Part, footprint_m, parts_of
 from events.simulate.raycast import FloatArray, Parts
-from events.simulate.shading import Materials, Room
+from events.simulate.surfaces import Materials, Room
 from events.simulate.textures import NUM_NOISE_TILES, texture_atlas
 
 Float64Array = npt.NDArray[np.float64]

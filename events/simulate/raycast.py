@@ -208,7 +208,7 @@ def _cast_sphere(
     depths: FloatArray,
     ids: IntArray,
 ) -> None:
-    """Cast rays with directions start + k stride, k < W, at the unit sphere; update (W,) buffers."""
+    """Cast rays with directions start + k stride at the unit sphere; update the (W,) buffers."""
     ox, oy, oz = origin
     c = ox * ox + oy * oy + oz * oz - ONE
     for k in range(len(depths)):

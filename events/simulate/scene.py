@@ -15,8 +15,9 @@ from events.simulate.contrast import ContrastSimulator
 from events.simulate.kinds import KINDS, SEGMENTATION_LABELS
 from events.simulate.layout import assemble, draw_materials, draw_objects, draw_room
 from events.simulate.raycast import MISS_M, Parts, Placed, View, allocate_placed, cast, place
+from events.simulate.room import shade_room
 from events.simulate.sample import SampleConfig
-from events.simulate.shading import Light, Target
+from events.simulate.surfaces import Light, Target
 from events.simulate.textures import texture_atlas
 from events.simulate.truth import Frame, dominant_kind
 
@@ -137,7 +138,7 @@ class Scene:
         self._depth_m.fill(MISS_M)
         place(self._parts, poses, view, self.config.height, self.config.width, self._placed)
         cast(self._parts, self._placed, view, self._depth_m, self._part_ids)
-        shading.shade_room(view, self._room, light, self._materials, self._atlas, target)
+        shade_room(view, self._room, light, self._materials, self._atlas, target)
         shading.shade_parts(
             self._parts, self._placed, view, light, self._materials, self._atlas, target
         )

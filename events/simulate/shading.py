@@ -1,9 +1,8 @@
-"""Compiled shading of cast primitives and their room: texture, light, contact shadows."""
+"""Compiled shading of cast primitives: texture, light, contact shadows; and the lens's softness."""
 
 from __future__ import annotations
 
 import math
-from typing import NamedTuple
 from typing import cast as typed
 
 import numba
@@ -20,137 +19,12 @@ from events.simulate.raycast import (
     Parts,
     Placed,
     View,
-    away_from_zero,
 )
-from events.simulate.textures import LEVEL_OFFSETS, NUM_LEVELS, TILE_SIZE
+from events.simulate.surfaces import Light, Materials, Target, texel
+from events.simulate.textures import TILE_SIZE
 
-GROUND, WALL = 0, 1
-"""Rows of the materials that the room wears; objects' follow."""
-
-_OFFSETS = tuple(int(offset) for offset in LEVEL_OFFSETS)
 _CAP = typed("float", np.float32(0.9999))
-_SHARPEST_TEXELS = typed("float", np.float32(1.4))
-"""A pixel may span this many texels of the level it reads; more would flicker."""
-
-
-class Materials(NamedTuple):
-    """What surfaces look like; K of them."""
-
-    tile: IntArray
-    """(K,) row of the texture atlas."""
-    tiles_per_m: FloatArray
-    """(K,)"""
-    albedo: FloatArray
-    """(K,) mean reflectance."""
-    contrast: FloatArray
-    """(K,) texture's swing around the albedo, relative."""
-
-
-class Room(NamedTuple):
-    """A textured floor at y = 0 within four walls without end upwards."""
-
-    half_x_m: float
-    half_z_m: float
-
-
-class Light(NamedTuple):
-    """One far lamp and light from everywhere."""
-
-    direction: FloatArray
-    """(3,) unit vector towards the lamp, world axes."""
-    ambient: float
-    """Share of light that comes from everywhere."""
-    level: float
-    """Brightness of everything."""
-
-
-class Target(NamedTuple):
-    """The pictures of one frame, (H, W) each."""
-
-    intensity: FloatArray
-    depth_m: FloatArray
-    part_ids: IntArray
-
-
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
-def _texel(atlas: FloatArray, tile: int, level: int, u: float, v: float) -> float:
-    """Return a tile's value at (u, v), in tiles, between texels bilinearly."""
-    size = TILE_SIZE >> level
-    mask = size - 1
-    offset = _OFFSETS[level]
-    x, y = u * np.float32(size), v * np.float32(size)
-    floor_x, floor_y = math.floor(x), math.floor(y)
-    fx, fy = np.float32(x - floor_x), np.float32(y - floor_y)
-    left, right = floor_x & mask, (floor_x + 1) & mask
-    top = offset + (floor_y & mask) * size
-    bottom = offset + ((floor_y + 1) & mask) * size
-    texels = atlas[tile]
-    upper = texels[top + left] + (texels[top + right] - texels[top + left]) * fx
-    lower = texels[bottom + left] + (texels[bottom + right] - texels[bottom + left]) * fx
-    value: float = upper + (lower - upper) * fy
-    return value
-
-
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
-def _level(texels_per_px: float) -> int:
-    """Return the mip level at which a pixel spans about one texel."""
-    level = 0
-    while texels_per_px > _SHARPEST_TEXELS and level < NUM_LEVELS - 1:
-        texels_per_px *= HALF
-        level += 1
-    return level
-
-
-@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
-def shade_room(
-    view: View, room: Room, light: Light, materials: Materials, atlas: FloatArray, target: Target
-) -> None:
-    """Draw floor and walls wherever no primitive is in front; part ids -1 wall, -2 floor."""
-    height, width = target.intensity.shape
-    step = np.float32(1 / view.focal_px)
-    rotation = view.rotation
-    px, py, pz = view.position_m
-    diffuse = np.float32(1 - light.ambient)
-    floor_light = np.float32(light.level * (light.ambient + diffuse * max(light.direction[1], 0)))
-    # walls get the lamp's light from the side, each its own
-    wall_x_light = np.float32(light.level * (light.ambient + diffuse * abs(light.direction[0])))
-    wall_z_light = np.float32(light.level * (light.ambient + diffuse * abs(light.direction[2])))
-    texel_px = np.float32(TILE_SIZE) * step * materials.tiles_per_m
-    half_x, half_z = np.float32(room.half_x_m), np.float32(room.half_z_m)
-    for row in range(height):
-        v = np.float32((view.centre_y_px - row) * step)
-        for column in range(width):
-            u = np.float32((column - view.centre_x_px) * step)
-            x = rotation[0, 0] * u + rotation[0, 1] * v + rotation[0, 2]
-            y = rotation[1, 0] * u + rotation[1, 1] * v + rotation[1, 2]
-            z = rotation[2, 0] * u + rotation[2, 1] * v + rotation[2, 2]
-            x, z = away_from_zero(x), away_from_zero(z)
-            to_x = (half_x - px) / x if x > 0 else (-half_x - px) / x
-            to_z = (half_z - pz) / z if z > 0 else (-half_z - pz) / z
-            hit = min(to_x, to_z)
-            is_floor = y < 0 and py < hit * -y
-            if is_floor:
-                hit = -py / y
-            if hit >= target.depth_m[row, column]:
-                continue
-            target.depth_m[row, column] = hit
-            if is_floor:
-                target.part_ids[row, column] = -2
-                surface, lit = GROUND, floor_light
-                along, across = px + hit * x, pz + hit * z
-                stretch = ONE / math.sqrt(-y)
-            else:
-                target.part_ids[row, column] = -1
-                is_x = to_x < to_z
-                surface, lit = WALL, wall_x_light if is_x else wall_z_light
-                along, across = pz + hit * z if is_x else px + hit * x, py + hit * y
-                stretch = ONE
-            level = _level(hit * texel_px[surface] * stretch)
-            density = materials.tiles_per_m[surface]
-            value = _texel(atlas, materials.tile[surface], level, along * density, across * density)
-            target.intensity[row, column] = (
-                lit * materials.albedo[surface] * (1 + materials.contrast[surface] * value)
-            )
+"""Local height from which a frustum's surface is its cap's."""
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
@@ -201,8 +75,9 @@ def shade_parts(
             lit = light.level * (light.ambient + (1 - light.ambient) * max(facing, ZERO))
             surface = parts.material[i]
             density = materials.tiles_per_m[surface]
-            level = _level(hit * step * density * np.float32(TILE_SIZE))
-            value = _texel(atlas, materials.tile[surface], level, along * density, across * density)
+            texels_per_px = hit * step * density * np.float32(TILE_SIZE)
+            texels = atlas[materials.tile[surface]]
+            value = texel(texels, texels_per_px, along * density, across * density)
             target.intensity[row, column] = (
                 lit * materials.albedo[surface] * (1 + materials.contrast[surface] * value)
             )
@@ -270,7 +145,7 @@ def shade_contacts(poses: FloatArray, radii_m: FloatArray, view: View, target: T
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")
 def blur(picture: FloatArray, rows: FloatArray, out: FloatArray) -> None:
-    """Write ``picture`` blurred by [1 2 1] / 4 both ways, as a lens does, and cut at 1; ``rows`` is scratch."""
+    """Write ``picture`` blurred by [1 2 1] / 4 both ways and cut at 1; ``rows`` is scratch."""
     height, width = picture.shape
     for row in range(height):
         above, below = picture[max(row - 1, 0)], picture[min(row + 1, height - 1)]
