@@ -120,7 +120,9 @@ class ArrayWriter:
             self._write_labels("segmentation_labels.txt", prediction.segmentation.labels)
         if prediction and prediction.depth:
             arrays["depth_m"] = prediction.depth.depth_m
-        np.savez_compressed(self._folder / f"window_{scene.index:06d}.npz", **arrays)
+        np.savez_compressed(
+            self._folder / f"window_{scene.index:06d}.npz", allow_pickle=False, **arrays
+        )
 
     def _write_labels(self, name: str, labels: tuple[str, ...]) -> None:
         path = self._folder / name

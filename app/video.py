@@ -107,6 +107,7 @@ class VideoWriter:
         assert self._container is not None
         rate = Fraction(1_000_000, self._frame_us)
         stream = self._container.add_stream(CODEC, rate=rate, options={"preset": "veryfast"})
+        assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
         stream.codec_context.time_base = 1 / rate
         stream.codec_context.thread_count = 1

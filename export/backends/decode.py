@@ -36,4 +36,5 @@ def decode(card: ModelCard, outputs: Outputs, letterbox: Letterbox) -> Predictio
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
     """Return (K,) probabilities of (K,) logits, safe for large ones."""
     powers = np.exp(logits.astype(np.float64) - logits.max())
-    return (powers / powers.sum()).astype(np.float32)
+    scores: npt.NDArray[np.float32] = (powers / powers.sum()).astype(np.float32)
+    return scores

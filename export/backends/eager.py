@@ -76,7 +76,7 @@ def load(engine_path: Path, *, provider: str = "auto") -> EagerEngine:
     except (CardError, OSError) as error:
         raise EngineError(str(error)) from None
     has_cuda = torch.cuda.is_available()
-    notes = ()
+    notes: tuple[str, ...] = ()
     if provider == "cuda" and not has_cuda:
         notes = ("CUDA cannot be used (torch finds no GPU): running on the CPU",)
     return EagerEngine(module, card, "cuda" if has_cuda and provider != "cpu" else "cpu", notes)

@@ -1,0 +1,91 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from tiny_engine import tiny_card, tiny_module
+
+from export.backends import eager, onnxruntime
+from export.backends.backend import EngineError
+from export.onnx_graph import write_onnx
+from export.parity import Tolerance, compare, compare_engines
+from export.quantize import to_int8
+
+
+@pytest.fixture(scope="module")
+def grids() -> list[np.ndarray]:
+    card = tiny_card()
+    shape = (card.spec.num_channels, card.input_height, card.input_width)
+    random = np.random.default_rng(0)
+    return [random.normal(size=shape).astype(np.float32) for _ in range(6)]
+
+
+def test_an_exported_engine_agrees_with_its_model(
+    tiny_engine: Path, grids: list[np.ndarray]
+) -> None:
+    report = compare(tiny_engine.with_suffix(".safetensors"), tiny_engine, grids)
+    assert report.failures(Tolerance()) == []
+    assert report.max_abs_error < 1e-4
+    assert report.num_windows == len(grids)
+    assert report.recognition_agreement == report.segmentation_agreement == 1
+    assert report.model_ms > 0
+    assert report.engine_ms > 0
+
+
+def test_an_engine_of_other_weights_fails_in_every_task(
+    tiny_engine: Path, grids: list[np.ndarray]
+) -> None:
+    other = eager.EagerEngine(tiny_module(tiny_card(), seed=1), tiny_card())
+    report = compare_engines(other, onnxruntime.load(tiny_engine, provider="cpu"), grids)
+    failures = "; ".join(report.failures(Tolerance()))
+    assert "max abs error" in failures
+    assert "segmentation agrees" in failures
+    assert "depth is off" in failures
+
+
+def test_an_output_that_is_not_a_number_fails(tiny_engine: Path, grids: list[np.ndarray]) -> None:
+    module = tiny_module(tiny_card())
+    with torch.no_grad():
+        next(module.parameters()).fill_(float("nan"))
+    broken = eager.EagerEngine(module, tiny_card())
+    report = compare_engines(onnxruntime.load(tiny_engine, provider="cpu"), broken, grids[:2])
+    assert report.failures(Tolerance())
+
+
+def test_no_windows_are_no_proof(tiny_engine: Path) -> None:
+    with pytest.raises(ValueError, match="at least one window"):
+        compare(tiny_engine.with_suffix(".safetensors"), tiny_engine, [])
+
+
+def test_a_half_precision_engine_keeps_the_labels(tmp_path: Path, grids: list[np.ndarray]) -> None:
+    card, module = tiny_card(), tiny_module(tiny_card())
+    write_onnx(module, card, tmp_path / "half.onnx", dtype=torch.float16)
+    half = onnxruntime.load(tmp_path / "half.onnx", provider="cpu")
+    report = compare_engines(eager.EagerEngine(module, card), half, grids)
+    assert report.failures(Tolerance.half()) == []
+    assert report.max_abs_error > 1e-4
+
+
+def test_an_int8_engine_is_smaller_and_keeps_most_labels(
+    tiny_engine: Path, tmp_path: Path, grids: list[np.ndarray]
+) -> None:
+    to_int8(tiny_engine, tmp_path / "small.onnx")
+    assert (tmp_path / "small.onnx").stat().st_size < tiny_engine.stat().st_size
+    assert list(tmp_path.iterdir()) == [tmp_path / "small.onnx"]
+    report = compare(tiny_engine.with_suffix(".safetensors"), tmp_path / "small.onnx", grids)
+    assert report.segmentation_agreement is not None
+    assert report.segmentation_agreement > 0.9
+
+
+def test_a_model_file_is_itself_an_engine(tiny_engine: Path, grids: list[np.ndarray]) -> None:
+    engine = eager.load(tiny_engine.with_suffix(".safetensors"))
+    assert engine.provider.startswith("eager")
+    assert set(engine.run(grids[0])) == set(engine.card.tasks)
+
+
+def test_a_bad_model_file_is_an_engine_error(tmp_path: Path) -> None:
+    (tmp_path / "bad.safetensors").write_bytes(b"nothing" * 10)
+    with pytest.raises(EngineError, match=r"bad\.safetensors"):
+        eager.load(tmp_path / "bad.safetensors")
