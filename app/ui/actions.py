@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 import math
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog
 
-from app.ui.recording_file import default_name
+from app.recorder import SUFFIX, default_path
 from app.ui.settings import CHOICES, SPEEDS
 
 if TYPE_CHECKING:
@@ -96,13 +95,13 @@ class Actions:
         preferences = self._window.preferences
         shows_any = preferences.shows_segmentation or preferences.shows_depth
         self._parts.top.segmentation.setChecked(not shows_any)
-        self._parts.top.depth.setChecked(not shows_any)
+        self._parts.top.depth_check.setChecked(not shows_any)
 
     def toggle_segmentation(self) -> None:
         self._parts.top.segmentation.toggle()
 
     def toggle_depth(self) -> None:
-        self._parts.top.depth.toggle()
+        self._parts.top.depth_check.toggle()
 
     def toggle_recognition(self) -> None:
         preferences = self._window.preferences
@@ -153,12 +152,14 @@ class Actions:
         if not self._window.display.can_record or session.source is None:
             return
         folder = Path(self._window.preferences.last_folder or Path.home())
-        name = default_name(session.source.name, datetime.now())
-        path, _ = QFileDialog.getSaveFileName(
-            self._window, "Record to", str(folder / name), "AEDAT 4 (*.aedat4)"
+        suggested = default_path(session.source.name, folder)
+        chosen, _ = QFileDialog.getSaveFileName(
+            self._window, "Record to", str(suggested), f"AEDAT 4 (*{SUFFIX})"
         )
-        if path:
-            session.start_recording(Path(path).with_suffix(".aedat4"))
+        if chosen:
+            path = Path(chosen).with_suffix(SUFFIX)
+            # the dialog asked before replacing what was chosen, and no other file
+            session.start_recording(path, overwrite=str(path) == chosen)
 
     def focus_filters(self) -> None:
         self._window.prefer(left_open=True)

@@ -1,4 +1,4 @@
-"""Small controls in the house's look: check box, picker with a menu, number field, heads and rules."""
+"""Small controls in one look: check box, picker with a menu, number field, heads and rules."""
 
 from __future__ import annotations
 

@@ -55,9 +55,9 @@ class Display:
         parts.hud.setVisible(preferences.shows_hud)
         parts.left.setVisible(preferences.left_open)
         parts.right.setVisible(preferences.right_open)
-        parts.right.depth.setVisible(preferences.shows_depth)
-        parts.right.classes.setVisible(preferences.shows_segmentation)
-        parts.right.recognition.setVisible(preferences.shows_recognition)
+        parts.right.depth_section.setVisible(preferences.shows_depth)
+        parts.right.classes_section.setVisible(preferences.shows_segmentation)
+        parts.right.recognition_section.setVisible(preferences.shows_recognition)
         parts.top.show_overlay_possible(preferences.view != "voxel")
         parts.right.show_colormap(preferences.colormap)
         self._drawn = ()
@@ -147,7 +147,8 @@ class Display:
         assert self._history is not None
         self._scene = scene
         packet = scene.packet
-        self._history.add(packet.start_us, packet.end_us, len(packet))
+        newest = packet.between(packet.end_us - self._session.stride_us, packet.end_us)
+        self._history.add(newest.start_us, newest.end_us, len(newest))
         if scene.prediction is not None:
             self.has_shown_prediction = True
         if self._truth is not None:

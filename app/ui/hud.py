@@ -88,7 +88,7 @@ class HudField(QWidget):
 
     @property
     def is_lit(self) -> bool:
-        return self.value.property("role") == "warning"
+        return bool(self.value.property("role") == "warning")
 
 
 class Hud(QWidget):

@@ -1,4 +1,4 @@
-"""What the engine says, painted: the top classes as bars, the legend of classes, the depth scale."""
+"""What the engine says, painted: top classes as bars, the legend of classes, the depth scale."""
 
 from __future__ import annotations
 
@@ -26,6 +26,7 @@ class _Painted(QWidget):
     def __init__(self, name: str, theme: Theme, height: int) -> None:
         super().__init__()
         self._theme = theme
+        self._placeholder = ""
         self.setAccessibleName(name)
         self.setFixedHeight(height)
         self.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
@@ -34,8 +35,19 @@ class _Painted(QWidget):
         self._theme = theme
         self.update()
 
+    def set_placeholder(self, text: str) -> None:
+        """Say why there is nothing to show."""
+        self._placeholder = text
+        self.update()
+
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(200, self.minimumHeight())
+
+    def paint_placeholder(self, painter: QPainter) -> None:
+        """Write the placeholder on the first line."""
+        painter.setFont(font(9.0))
+        painter.setPen(QColor(self._theme.secondary))
+        painter.drawText(QRectF(0, 0, self.width(), 24), _LEFT, self._placeholder or "waiting…")
 
 
 class ScoreBars(_Painted):
@@ -61,6 +73,9 @@ class ScoreBars(_Painted):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter, theme = QPainter(self), self._theme
+        if not self._scores:
+            self.paint_placeholder(painter)
+            return
         bar_left = self.LABEL_WIDTH + GRID
         bar_width = self.width() - bar_left - self.VALUE_WIDTH
         for i in range(self.NUM_ROWS):
@@ -111,6 +126,8 @@ class ClassLegend(_Painted):
 
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter, theme = QPainter(self), self._theme
+        if not self._shares:
+            self.paint_placeholder(painter)
         painter.setFont(font(10.0))
         for i, (label, share) in enumerate(self._shares):
             area = QRectF(0, i * self.ROW, self.width(), self.ROW)

@@ -27,6 +27,7 @@ class PictureView(QWidget):
         super().__init__()
         self._theme = theme
         self._caption = caption
+        self._placeholder = ""
         self._pixels: Image | None = None
         self._image: QImage | None = None
         self.setAccessibleName(name)
@@ -48,6 +49,11 @@ class PictureView(QWidget):
         if caption != self._caption:
             self._caption = caption
             self.update()
+
+    def set_placeholder(self, text: str) -> None:
+        """Say why there is nothing to show."""
+        self._placeholder = text
+        self.update()
 
     def show_image(self, pixels: Image | None) -> None:
         """Show ``pixels`` (H, W, 3), which must not change from now on; None shows nothing."""
@@ -83,6 +89,10 @@ class PictureView(QWidget):
             painter.drawImage(area, self._image)  # nearest neighbour: no smooth transform hint
         elif self._caption:
             painter.fillRect(area, QColor(theme.panel))
+        elif self._placeholder:
+            painter.setFont(font(9.0))
+            painter.setPen(QColor(theme.secondary))
+            painter.drawText(area, Qt.AlignmentFlag.AlignCenter, self._placeholder)
         if self._caption:
             painter.setFont(font(9.0))
             painter.setPen(QColor(theme.secondary))

@@ -42,13 +42,18 @@ class RightPanel(QWidget):
         self.map_picker.set_choices([(name, name) for name in COLORMAPS], preferences.colormap)
         self.map_picker.fit_to_widest()
         self.map_picker.picked.connect(self._pick_map)
-        self.recognition = self._section("Recognition", self.bars)
-        self.classes = self._section("Classes", self.legend)
-        self.depth = self._section("Depth", self.depth_view, self.scale, beside=self.map_picker)
+        self.recognition_section = self._section("Recognition", self.bars)
+        self.classes_section = self._section("Classes", self.legend)
+        self.depth_section = self._section("Depth", self.depth_view, self.scale, beside=self.map_picker)
+        self._painted: dict[str, ScoreBars | ClassLegend | PictureView] = {
+            "recognition": self.bars,
+            "segmentation": self.legend,
+            "depth": self.depth_view,
+        }
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * GRID + 1, GRID, 2 * GRID, GRID)
         layout.setSpacing(0)
-        for section in (self.recognition, self.classes, self.depth):
+        for section in (self.recognition_section, self.classes_section, self.depth_section):
             layout.addWidget(section)
         layout.addStretch()
         self.clear()
@@ -83,10 +88,15 @@ class RightPanel(QWidget):
         self.map_picker.show_value(name)
         self.scale.show_scale(*self._range_m, name)
 
-    def show_engine(self, card: ModelCard | None) -> None:
+    def show_engine(self, card: ModelCard | None, *, is_loading: bool) -> None:
         """Take the depth range of an engine; sections that it has no task for say so."""
         self._range_m = card.depth_range_m if card else DEFAULT_RANGE_M
         self.scale.show_scale(*self._range_m, self._colormap)
+        tasks = card.tasks if card else ()
+        for task, widget in self._painted.items():
+            reason = "" if task in tasks else f"{card.name} does not say" if card else "no engine"
+            widget.set_placeholder("loading the engine…" if is_loading else reason)
+        self.clear()
 
     def clear(self) -> None:
         """Show no prediction."""

@@ -1,6 +1,7 @@
 """Session: what the window steers - one pipeline, its engine and its recording; no widgets, no Qt.
 
-Everything slow (opening a source, loading an engine) happens in other threads; ``poll`` brings what came of it.
+Everything slow (opening a source, loading an engine) happens in other threads; ``poll`` brings
+what came of it.
 """
 
 from __future__ import annotations
@@ -14,8 +15,8 @@ from typing import TypeGuard
 from app.engines import load_engine
 from app.latest import Latest
 from app.pipeline import Pipeline, PipelineConfig
+from app.recorder import FileRecorder
 from app.scene import PipelineState, Scene, Stats
-from app.ui.recording_file import RecordingFile
 from events.filters import Filter, FilterConfig
 from events.packet import SensorSize
 from events.sources.source import Seekable, Source
@@ -63,7 +64,7 @@ class Session:
         self._loaded: Latest[_Loaded] = Latest()
         self._loader: threading.Thread | None = None
         self._ticket = 0
-        self._recording: RecordingFile | None = None
+        self._recording: FileRecorder | None = None
         self._notices: list[Notice] = []
         self._config = PipelineConfig(stays_open=True)
         self.text = ""
@@ -170,7 +171,7 @@ class Session:
             return
         if self._pipeline.state is PipelineState.RUNNING:
             self._pipeline.pause()
-        self._pipeline.step(num_strides * (self._config.windows.stride_us or 20_000))
+        self._pipeline.step(num_strides * self.stride_us)
 
     def seek(self, t_us: int) -> None:
         """Go to an event time, clamped to the timeline."""
@@ -188,6 +189,11 @@ class Session:
             self.seekable.set_looping(is_looping)
 
     # What is done with the stream
+
+    @property
+    def stride_us(self) -> int:
+        """Distance of windows."""
+        return self._config.windows.stride_us or 20_000
 
     def set_windows(self, length_ms: float, stride_ms: float) -> None:
         """Cut windows of this length at this distance."""
@@ -268,16 +274,16 @@ class Session:
     # Recording
 
     @property
-    def recording(self) -> RecordingFile | None:
+    def recording(self) -> FileRecorder | None:
         """The file that is being written."""
         return self._recording
 
-    def start_recording(self, path: Path) -> bool:
+    def start_recording(self, path: Path, *, overwrite: bool = False) -> bool:
         """Write the stream to ``path`` from the next packet on; False where that cannot be."""
         if self._pipeline is None or self.sensor is None or self.source is None:
             return False
         try:
-            self._recording = RecordingFile(path, self.sensor, self.source.name)
+            self._recording = FileRecorder(path, self.sensor, self.source.name, overwrite=overwrite)
         except Exception as error:  # the writer's reasons are for the user
             self._notices.append(Notice(str(error)))
             return False
@@ -285,7 +291,7 @@ class Session:
         return True
 
     def stop_recording(self) -> None:
-        """Close the file that is being written, if any."""
+        """Complete the file that is being written, if any."""
         recording, self._recording = self._recording, None
         if recording is None:
             return
@@ -294,8 +300,7 @@ class Session:
         try:
             recording.close()
         except Exception as error:  # as above
-            self._notices.append(Notice(f"{recording.path} may be incomplete: {error}", "warning"))
+            self._notices.append(Notice(f"the recording may be incomplete: {error}", "warning"))
             return
-        self._notices.append(
-            Notice(f"recorded {recording.num_events:,} events to {recording.path}", "note")
-        )
+        names = ", ".join(str(path) for path in recording.paths)
+        self._notices.append(Notice(f"recorded {recording.num_events:,} events to {names}", "note"))

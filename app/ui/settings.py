@@ -1,4 +1,4 @@
-"""Preferences: what the window remembers, its defaults and ranges in one place, kept by QSettings."""
+"""Preferences: what the window remembers, with defaults and ranges in one place."""
 
 from __future__ import annotations
 
@@ -115,13 +115,13 @@ def save(settings: QSettings, preferences: Preferences) -> None:
 
 
 def _checked(key: str, value: Any) -> Any:
-    """Return a value read from the file in its field's type and range; ValueError if it has none."""
+    """Return a value of the file in its field's type and range; ValueError if it has none."""
     default = getattr(Preferences(), key)
     if isinstance(default, tuple):
         if not isinstance(value, list):
             raise ValueError(key)
         return tuple(str(item) for item in value)
-    if isinstance(default, bool) or isinstance(default, str):
+    if isinstance(default, bool | str):
         if type(value) is not type(default) or value not in CHOICES.get(key, (value,)):
             raise ValueError(key)
         return value

@@ -30,7 +30,7 @@ KINDS = (
 
 
 class SourcePanel(QWidget):
-    """Four kinds of source; the one that plays is lit. Network and synthetic have a field of their own."""
+    """Four kinds of source; the one that plays is lit. Two have a field of their own."""
 
     opened = Signal(str)
     """An input as the command line takes it: camera, tcp://HOST:PORT, synthetic:SEED, or a path."""
@@ -67,7 +67,7 @@ class SourcePanel(QWidget):
         self.set_theme(theme)
 
     def _button(self, kind: str, text: str) -> QPushButton:
-        button = QPushButton(text)
+        button = QPushButton(f" {text}")  # Qt puts the icon too close
         button.setProperty("role", "source")
         button.setCheckable(True)
         button.setFont(font())

@@ -51,6 +51,7 @@ class StartPage(QWidget):
             button.setFont(font())
             button.setIconSize(QSize(16, 16))
             button.setAccessibleName(button.text())
+            button.setText(f" {button.text()}")  # Qt puts the icon too close
             button.setProperty("role", "primary" if button is self.open_recording else "large")
             buttons.addWidget(button)
         buttons.addStretch()

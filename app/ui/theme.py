@@ -76,7 +76,7 @@ THEMES = {theme.name: theme for theme in (DARK, LIGHT)}
 
 
 def font(points: float = 10.0, *, bold: bool = False) -> QFont:
-    """Return the system's sans with digits of one width, so that nothing shifts as numbers change."""
+    """Return the system's sans with digits of one width, so that nothing shifts."""
     result = QFont(QApplication.font())
     result.setPointSizeF(points)
     result.setWeight(QFont.Weight.DemiBold if bold else QFont.Weight.Normal)
@@ -131,7 +131,9 @@ def _style_sheet(theme: Theme) -> str:
 
 _STYLE = """
 QMainWindow, QWidget#centre { background: <background>; }
-QWidget#panel, QWidget#topBar, QWidget#transport, QScrollArea#panel { background: <panel>; border: 0; }
+QWidget#panel, QWidget#topBar, QWidget#transport, QScrollArea#panel {
+  background: <panel>; border: 0;
+}
 QWidget#topBar { border-bottom: 1px solid <line>; }
 QWidget#transport { border-top: 1px solid <line>; }
 QWidget#leftPanel { background: <panel>; border-right: 1px solid <line>; }
@@ -152,11 +154,14 @@ QPushButton:pressed, QToolButton:pressed { background: <line>; }
 QPushButton:disabled, QToolButton:disabled { color: <line>; background: transparent; }
 QPushButton:focus, QToolButton:focus { border: 1px solid <accent>; }
 QPushButton:checked, QToolButton:checked { border-color: <accent>; color: <accent>; }
-QPushButton[flat="true"], QToolButton[quiet="true"] { background: transparent; border-color: transparent; }
+QPushButton[flat="true"], QToolButton[quiet="true"] {
+  background: transparent; border-color: transparent;
+}
 QPushButton[flat="true"]:hover, QToolButton[quiet="true"]:hover { background: <raised>; }
 QPushButton[flat="true"]:focus, QToolButton[quiet="true"]:focus { border-color: <accent>; }
 QPushButton[role="primary"] {
-  background: <accent>; color: <on_accent>; border-color: <accent>; min-height: 30px; padding: 0 16px;
+  background: <accent>; color: <on_accent>;
+  border-color: <accent>; min-height: 30px; padding: 0 16px;
 }
 QPushButton[role="primary"]:focus { border: 2px solid <text>; }
 QPushButton[role="large"] { min-height: 30px; padding: 0 16px; }
@@ -170,11 +175,17 @@ QPushButton[role="source"]:checked { background: <raised>; color: <accent>; }
 QToolButton::menu-indicator, QPushButton::menu-indicator { image: none; width: 0; }
 QLineEdit, QAbstractSpinBox {
   background: <raised>; color: <text>; border: 1px solid <line>; border-radius: 4px;
-  padding: 0 6px; min-height: 22px; selection-background-color: <accent>; selection-color: <on_accent>;
+  padding: 0 6px; min-height: 22px;
+  selection-background-color: <accent>; selection-color: <on_accent>;
 }
+QAbstractSpinBox QLineEdit { border: 0; padding: 0; min-height: 0; background: transparent; }
+QAbstractSpinBox QLineEdit:focus { border: 0; }
+QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; border: 0; }
 QLineEdit:focus, QAbstractSpinBox:focus { border: 1px solid <accent>; }
 QLineEdit:disabled, QAbstractSpinBox:disabled { color: <line>; }
-QSlider { min-height: 22px; background: transparent; border: 1px solid transparent; border-radius: 4px; }
+QSlider {
+  min-height: 22px; background: transparent; border: 1px solid transparent; border-radius: 4px;
+}
 QSlider:focus { border: 1px solid <accent>; }
 QSlider::groove:horizontal { height: 4px; background: <line>; border-radius: 2px; }
 QSlider::sub-page:horizontal { background: <accent>; border-radius: 2px; }
@@ -195,7 +206,9 @@ QScrollBar:vertical { background: transparent; width: 8px; margin: 0; }
 QScrollBar::handle:vertical { background: <line>; border-radius: 4px; min-height: 24px; }
 QScrollBar::add-line, QScrollBar::sub-line { height: 0; }
 QScrollBar::add-page, QScrollBar::sub-page { background: transparent; }
-QPlainTextEdit { background: <background>; color: <text>; border: 1px solid <line>; border-radius: 4px; }
+QPlainTextEdit {
+  background: <background>; color: <text>; border: 1px solid <line>; border-radius: 4px;
+}
 QProgressBar { background: <line>; border: 0; border-radius: 2px; max-height: 4px; }
 QProgressBar::chunk { background: <accent>; border-radius: 2px; }
 """

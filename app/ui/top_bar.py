@@ -23,7 +23,7 @@ class TopBar(QWidget):
     opacity_changed = Signal(float)
     depth_changed = Signal(bool)
     engine_picked = Signal(str)
-    """A path; "" for the engine that comes with Saccade, "none" for no engine, "ask" for a dialog."""
+    """A path; "" for Saccade's own engine, "none" for none, "ask" for a dialog."""
     provider_picked = Signal(str)
     theme_asked, sheet_asked, left_asked, right_asked = Signal(), Signal(), Signal(), Signal()
 
@@ -61,9 +61,9 @@ class TopBar(QWidget):
         self.opacity.setValue(round(100 * preferences.opacity))
         self.percent = note(f"{self.opacity.value()} %")
         self.percent.setFixedWidth(self.percent.fontMetrics().horizontalAdvance("100 %") + 2)
-        self.depth = Check("Depth", theme)
-        self.depth.setToolTip("Depth picture (3)")
-        self.depth.setChecked(preferences.shows_depth)
+        self.depth_check = Check("Depth", theme)
+        self.depth_check.setToolTip("Depth picture (3)")
+        self.depth_check.setChecked(preferences.shows_depth)
         self.engine = QToolButton()
         self.engine.setFont(font())
         self.engine.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
@@ -81,7 +81,7 @@ class TopBar(QWidget):
         layout.addWidget(self.left)
         layout.addWidget(self.title)
         layout.addStretch()
-        for widget in (self.view, self.segmentation, self.opacity, self.percent, self.depth):
+        for widget in (self.view, self.segmentation, self.opacity, self.percent, self.depth_check):
             layout.addWidget(widget)
         layout.addStretch()
         layout.addWidget(self.badge)
@@ -99,7 +99,7 @@ class TopBar(QWidget):
         self.theme_button.clicked.connect(self.theme_asked)
         self.view.picked.connect(lambda view: self.view_changed.emit(str(view)))
         self.segmentation.toggled.connect(self.segmentation_changed)
-        self.depth.toggled.connect(self.depth_changed)
+        self.depth_check.toggled.connect(self.depth_changed)
         self.opacity.valueChanged.connect(self._tell_opacity)
 
     def _tell_opacity(self, percent: int) -> None:
@@ -122,7 +122,7 @@ class TopBar(QWidget):
             + 12 * GRID
             + sum(
                 widget.sizeHint().width()
-                for widget in (self.view, self.segmentation, self.depth, self.engine, self.badge)
+                for widget in (self.view, self.segmentation, self.depth_check, self.engine, self.badge)
             )
         )
         return max(self.width() - used - 72 - 40 - 96, 96)

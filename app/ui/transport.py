@@ -53,7 +53,7 @@ class Transport(QWidget):
         self.now, self.end = _time_label("Time"), _time_label("Duration")
         self.now.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.timeline = Timeline(theme)
-        self.record = QPushButton("Record")
+        self.record = QPushButton(" Record")
         self.record.setAccessibleName("Record")
         self.record.setFont(font())
         self.record.setFixedWidth(112)
@@ -133,7 +133,7 @@ class Transport(QWidget):
         """Show a recording under way by its length, or whether one could begin."""
         is_on = elapsed_us is not None
         self.record.setEnabled(is_on or can_record)
-        self.record.setText(time_text(elapsed_us) if elapsed_us is not None else "Record")
+        self.record.setText(time_text(elapsed_us) if elapsed_us is not None else " Record")
         self.record.setToolTip(
             "Stop recording (Ctrl+R)"
             if is_on

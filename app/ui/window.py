@@ -1,4 +1,4 @@
-"""MainWindow: the parts laid out, and every control wired to the session; pulls scenes on a timer."""
+"""MainWindow: the parts, every control wired to the session; pulls scenes on a timer."""
 
 from __future__ import annotations
 
@@ -10,9 +10,7 @@ from PySide6.QtGui import (
     QCloseEvent,
     QDragEnterEvent,
     QDropEvent,
-    QKeySequence,
     QResizeEvent,
-    QShortcut,
 )
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QToolButton, QWidget
 
@@ -20,13 +18,13 @@ from app.ui import icons
 from app.ui import settings as store
 from app.ui.actions import Actions
 from app.ui.display import Display
+from app.ui.keys import KeyKeeper, add_shortcuts
 from app.ui.layout import Parts, lay_out
 from app.ui.session import Session
 from app.ui.settings import Preferences
-from app.ui.shortcuts import SHORTCUTS
 from app.ui.source_panel import kind_of
 from app.ui.theme import THEMES, Theme, Themed, apply_theme
-from models.card import ModelCard
+from export.backends.backend import Engine
 
 TICK_MS = 16
 FILE_FILTER = "Event recordings (*.aedat4);;All files (*)"
@@ -49,7 +47,7 @@ class MainWindow(QMainWindow):
         self.session = session
         self.preferences = preferences
         self._settings = settings
-        self._card: ModelCard | None = None
+        self._shown_engine: tuple[Engine | None, bool] | None = None
         self.parts: Parts = lay_out(THEMES[preferences.theme], preferences)
         self.setCentralWidget(self.parts.root)
         self.parts.sheet.setParent(self)
@@ -60,7 +58,9 @@ class MainWindow(QMainWindow):
         self.setMinimumSize(960, 600)
         self.resize(1280, 800)
         self._connect()
-        self._add_shortcuts()
+        add_shortcuts(self, self.actions_)
+        self._keys = KeyKeeper(self)
+        self._keys.keep(self.parts.root)
         self._apply_preferences()
         self._timer = QTimer(self, interval=TICK_MS)
         self._timer.setTimerType(Qt.TimerType.PreciseTimer)
@@ -106,13 +106,6 @@ class MainWindow(QMainWindow):
         start.demo_asked.connect(lambda: self.open(f"synthetic:{self.preferences.seed}"))
         start.recent_asked.connect(self.open)
 
-    def _add_shortcuts(self) -> None:
-        for shortcut in SHORTCUTS:
-            for key in shortcut.keys:
-                QShortcut(
-                    QKeySequence(key), self, activated=getattr(self.actions_, shortcut.action)
-                )
-
     def prefer(self, **changes: object) -> None:
         """Change preferences; the display follows at once, also while paused."""
         self.preferences = replace(self.preferences, **changes)  # type: ignore[arg-type]
@@ -138,20 +131,20 @@ class MainWindow(QMainWindow):
         scene, notices = self.session.poll()
         for notice in notices:
             self.parts.messages.show_message(notice.text, notice.role)
-        engine = self.session.engine
-        card = engine.card if engine else None
-        if card is not self._card:
-            self._card = card
+        shown = (self.session.engine, self.session.is_loading)
+        if shown != self._shown_engine:
+            self._shown_engine = shown
             self._show_engine()
         self.display.tick(scene)
 
     def _show_engine(self) -> None:
-        engine = self.session.engine
+        engine, is_loading = self.session.engine, self.session.is_loading
         card = engine.card if engine else None
-        self.parts.right.show_engine(card)
-        self.parts.right.clear()
-        name, provider = (card.name, engine.provider) if card and engine else ("no engine", "")
-        self.parts.top.show_engine(name, provider, self.preferences.provider)
+        name, provider = (card.name, engine.provider) if card and engine else ("No engine", "")
+        self.parts.top.show_engine(
+            "Loading…" if is_loading else name, provider, self.preferences.provider
+        )
+        self.parts.right.show_engine(card, is_loading=is_loading)
         if card is not None:
             self.parts.left.suggest_windows(card.window_us / 1000, card.stride_us / 1000)
 
@@ -222,8 +215,6 @@ class MainWindow(QMainWindow):
         """Load the preferred engine on the preferred provider, in the background."""
         path = Path(self.preferences.engine) if self.preferences.engine else None
         self.session.request_engine(path, self.preferences.provider)
-        self.parts.top.show_engine("loading…", "", self.preferences.provider)
-        self._card = None
 
     # Changes that the session follows
 
