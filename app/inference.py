@@ -13,7 +13,7 @@ from events.representations.letterbox import Letterbox
 from events.representations.sliding import SlidingGrid
 from events.windows import Window
 from export.backends.backend import Engine
-from export.backends.decode import decode
+from models.decode import decode
 from models.results import Prediction
 
 

@@ -13,7 +13,7 @@ from app.bench.streams import SENSOR, random_packet
 from events.representations.letterbox import Letterbox
 from events.representations.sliding import network_grid
 from export.backends import onnxruntime
-from export.backends.decode import decode
+from models.decode import decode
 
 NUM_EVENTS = 50_000
 

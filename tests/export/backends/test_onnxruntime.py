@@ -93,7 +93,7 @@ def test_running_an_engine_imports_no_torch(tiny_engine: Path) -> None:
         from app.engines import load_engine
         from events.packet import SensorSize
         from events.representations.letterbox import Letterbox
-        from export.backends.decode import decode
+        from models.decode import decode
 
         engine = load_engine({str(tiny_engine)!r})
         card = engine.card

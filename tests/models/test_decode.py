@@ -6,7 +6,7 @@ from tiny_engine import tiny_card
 
 from events.packet import SensorSize
 from events.representations.letterbox import Letterbox
-from export.backends.decode import decode, softmax
+from models.decode import decode, softmax
 
 CARD = tiny_card()
 LETTERBOX = Letterbox(SensorSize(192, 128), CARD.input_height, CARD.input_width)
