@@ -15,6 +15,9 @@ from events.simulate.textures import NUM_NOISE_TILES, texture_atlas
 
 Float64Array = npt.NDArray[np.float64]
 
+MIN_LOG_CONTRAST = 0.6
+"""Between objects and their surroundings, where it can be had: above the usual thresholds."""
+
 
 @dataclass(frozen=True, slots=True)
 class Objects:
@@ -61,7 +64,7 @@ def draw_objects(
 
     Args:
         random: Decides all.
-        num_near: Objects on a ring 2 to 3.5 m from the origin.
+        num_near: Objects on a ring 1.9 to 3.2 m from the origin.
         num_far: Objects 4 to 7.5 m from the origin.
         motion: Factor on all speeds.
     """
@@ -77,7 +80,9 @@ def draw_objects(
     )
     spread = np.repeat((0.25 * math.pi / num_near, math.pi / max(num_far, 1)), (num_near, num_far))
     angle = random.uniform(0, 2 * math.pi) + sector + random.uniform(-1, 1, num) * spread
-    distance_m = np.concatenate((random.uniform(2, 3.5, num_near), random.uniform(4, 7.5, num_far)))
+    distance_m = np.concatenate(
+        (random.uniform(1.9, 3.2, num_near), random.uniform(4, 7.5, num_far))
+    )
     moves = random.random(num) < 0.6
     turns = random.random(num) < 0.6
     is_ball = kinds == KINDS.index("ball")
@@ -127,13 +132,10 @@ def draw_materials(random: np.random.Generator, num_objects: int) -> Materials:
     # mostly plain noise for the room: it should not outshout the objects
     tile[:2] = np.where(random.random(2) < 0.7, tile[:2] % NUM_NOISE_TILES, tile[:2])
     tiles_per_m[:2] = random.uniform(0.3, 0.7), random.uniform(0.1, 0.25)
-    albedo[:2] = random.uniform(0.2, 0.6, 2)
+    albedo[:2] = random.uniform(0.18, 0.5, 2)
     contrast[:2] = random.uniform(0.15, 0.5), random.uniform(0.1, 0.4)
-    body = albedo[2::NUM_MATERIALS]
-    for surroundings in albedo[:2]:
-        # an object of just the wall's or the floor's grey would be seen by nobody
-        ratio = body / surroundings
-        body *= np.where(np.abs(np.log(ratio)) < 0.35, np.where(surroundings > 0.35, 0.55, 1.8), 1)
+    body = _standing_out(random, num_objects, albedo[:2])
+    albedo[2::NUM_MATERIALS] = body
     # trimmings stand out from the body that they sit on
     albedo[3::NUM_MATERIALS] = np.where(body > 0.35, body * 0.45, body * 2.2)
     return Materials(
@@ -142,6 +144,18 @@ def draw_materials(random: np.random.Generator, num_objects: int) -> Materials:
         albedo=albedo.astype(np.float32),
         contrast=contrast.astype(np.float32),
     )
+
+
+def _standing_out(
+    random: np.random.Generator, num: int, surroundings: Float64Array
+) -> Float64Array:
+    """Return ``num`` albedos that no one takes for the wall's or the floor's."""
+    logs = random.uniform(math.log(0.07), math.log(0.9), (8, num))
+    distance = np.abs(logs[..., None] - np.log(surroundings)).min(axis=2)
+    is_far = distance > MIN_LOG_CONTRAST
+    chosen = np.where(is_far.any(axis=0), is_far.argmax(axis=0), distance.argmax(axis=0))
+    albedo: Float64Array = np.exp(logs[chosen, np.arange(num)])
+    return albedo
 
 
 def draw_room(random: np.random.Generator) -> Room:

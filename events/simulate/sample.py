@@ -16,7 +16,7 @@ class SampleConfig:
 
     threshold: tuple[float, float] = (0.12, 0.4)
     """Of contrast, for ON; OFF differs by up to a fifth."""
-    motion: tuple[float, float] = (0.4, 2.5)
+    motion: tuple[float, float] = (0.5, 2)
     """Factor on all speeds of the scene, log-uniform."""
     field_of_view_rad: tuple[float, float] = (math.radians(50), math.radians(75))
     frame_interval_us: tuple[int, int] = (5_000, 10_000)
@@ -50,7 +50,7 @@ class SampleConfig:
             threshold_sigma=float(random.uniform(0, 0.05)),
             refractory_us=int(random.integers(0, 1000)),
             leak_rate_hz=float(random.uniform(0, 0.3)),
-            shot_noise_rate_hz=_log_uniform(random, 0.1, 6),
+            shot_noise_rate_hz=_log_uniform(random, 0.1, 3),
             hot_pixel_fraction=float(random.uniform(0, 3e-4)),
             has_random_phase=True,
         )
