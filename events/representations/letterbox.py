@@ -217,3 +217,20 @@ def _interpolate(
         for x in range(len(left)):
             start = row[np.uint64(left[x])]
             out[y, x] = start + (row[np.uint64(right[x])] - start) * right_weight[x]
+
+
+@nb.njit(nogil=True, cache=True)
+def place(
+    planes: Any,
+    rows: npt.NDArray[np.int64],
+    columns: npt.NDArray[np.int64],
+    top: int,
+    left: int,
+    out: Any,
+) -> None:
+    """Copy sensor pixels to the input cells they lie under; other cells stay as they are."""
+    for plane in range(len(planes)):
+        for i in range(len(rows)):
+            source, target = planes[plane, rows[i]], out[plane, top + i]
+            for j in range(len(columns)):
+                target[left + j] = source[np.uint64(columns[j])]

@@ -32,6 +32,21 @@ def moments(values: Values) -> tuple[float, float, float]:
 
 
 @nb.njit(nogil=True, cache=True)
+def plane_moments(planes: Any, first: int, last: int, table: Any) -> tuple[float, float, float]:
+    """Renew rows [first, last) of ``table`` and return the sum of all rows but those after ``last``.
+
+    Args:
+        planes: (R, H, W) float32.
+        first: First plane that has changed.
+        last: One past the last plane.
+        table: (R, 3) float64 moments of each plane.
+    """
+    for k in range(first, last):
+        table[k] = moments(planes[k].reshape(-1))
+    return table[:last, 0].sum(), table[:last, 1].sum(), table[:last, 2].sum()
+
+
+@nb.njit(nogil=True, cache=True)
 def _scale_into(values: Values, factor: np.float32, out: Any) -> None:
     """Write ``values * factor`` to ``out``, or to ``values`` where ``out`` is None; all flat.
 
