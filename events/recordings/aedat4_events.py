@@ -22,6 +22,7 @@ from events.recordings.recording import MAX_QUIET_US
 
 _BATCH_EVENTS = 8192
 """Small packets are checked this many events at a time: numpy's price is per call."""
+_PLACES_AT_ONCE = 1024
 _LAST_US = 2**62
 _NUM_AT_END = 8
 
@@ -96,6 +97,8 @@ class Aedat4Events:
             first = np.searchsorted(rows["end_us"], start_us)
             last = np.searchsorted(rows["start_us"], end_us)
             return ordinals[first:last]  # type: ignore[return-value]
+        if self._span is not None and start_us <= self._span[0]:
+            return ordinals  # type: ignore[return-value]
         low, high = 0, len(ordinals)  # the last packet that starts before start_us may reach past it
         while low < high:
             middle = (low + high) // 2
@@ -118,8 +121,8 @@ class Aedat4Events:
         batch = _Batch([], [], [], 0)
         rows, has_times = self._file.entries.rows, self._file.entries.has_times
         num_events = 0
-        for ordinal in np.asarray(ordinals).tolist():
-            parts = self._file.decode_events(ordinal)
+        for ordinal, position, num_bytes in self._places(ordinals):
+            parts = self._file.decode_events(ordinal, position, num_bytes)
             if parts is None:
                 batch.num_lost += int(rows["num_elements"][ordinal]) if has_times else 0
                 continue
@@ -135,11 +138,24 @@ class Aedat4Events:
         if batch.parts or batch.num_lost:
             yield batch
 
+    def _places(self, ordinals: Sequence[int]) -> Iterator[tuple[int, int, int]]:
+        """Yield (ordinal, position, size): taken from the table many at a time, one by one is slow."""
+        chosen, rows = np.asarray(ordinals), self._file.entries.rows
+        for start in range(0, len(chosen), _PLACES_AT_ONCE):
+            some = chosen[start : start + _PLACES_AT_ONCE]
+            columns = rows[some]
+            yield from zip(
+                some.tolist(), columns["position"].tolist(), columns["size"].tolist(), strict=True
+            )
+
     def _clean(self, ordinals: Sequence[int]) -> Iterator[tuple[EventArray, int]]:
         """Yield checked events; one batch is decoded ahead, to tell a wrong time from a late one."""
         batch: _Batch | None = None
         last_us = 0
+        # The file's own table tells the times that a batch must keep to: nothing to look ahead for.
+        has_times = self._file.entries.has_times
         for following in chain(self._decoded(ordinals), (None,)):
+            batch = following if has_times else batch
             if batch is not None:
                 parts, num_lost = self._checked(batch, following, last_us)
                 if parts:

@@ -84,21 +84,24 @@ class Aedat4File:
 
     def decode(self, ordinal: int, decoder: Callable[[bytes], T]) -> T | None:
         """Return the decoded payload of a packet; None, and counted, if it is damaged."""
-        return self._decoded(ordinal, lambda chunks: decoder(b"".join(chunks)))
-
-    def decode_events(self, ordinal: int) -> list[EventArray] | None:
-        """Return the events of a packet in pieces; None, and counted, if it is damaged."""
-        return self._decoded(ordinal, aedat4_payloads.decode_event_parts)
-
-    def _decoded(self, ordinal: int, decoder: Callable[[list[bytes]], T]) -> T | None:
         row = self.entries.rows[ordinal]
-        size = int(row["size"])
-        data = self._file.read(int(row["position"]), size)
+        place = int(row["position"]), int(row["size"])
+        return self._decoded(ordinal, *place, lambda chunks: decoder(b"".join(chunks)))
+
+    def decode_events(self, ordinal: int, position: int, size: int) -> list[EventArray] | None:
+        """Return the events of a packet in pieces; None, and counted, if it is damaged."""
+        return self._decoded(ordinal, position, size, aedat4_payloads.decode_event_parts)
+
+    def _decoded(
+        self, ordinal: int, position: int, size: int, decoder: Callable[[list[bytes]], T]
+    ) -> T | None:
+        data = self._file.read(position, size)
         try:
             if len(data) < size:
                 raise ValueError("cut short")
             return decoder(decompress_chunks(data, self.header.compression))
         except ValueError:
+            row = self.entries.rows[ordinal]
             num_lost = int(row["num_elements"]) if self.entries.has_times else 0
             is_event = self.events_stream is not None and row["stream_id"] == self.events_stream.id
             self._damaged[ordinal] = num_lost if is_event else 0
