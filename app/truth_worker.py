@@ -1,4 +1,4 @@
-"""TruthWorker: renders a synthetic scene's ground truth beside the predictions, off the GUI's thread."""
+"""TruthWorker: renders a synthetic scene's truth beside the predictions, off the GUI's thread."""
 
 from __future__ import annotations
 

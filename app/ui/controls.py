@@ -144,7 +144,6 @@ class NumberField(QDoubleSpinBox):
 
     def __init__(self, name: str, limits: Range, unit: str, decimals: int = 1) -> None:
         super().__init__()
-        self.setButtonSymbols(QDoubleSpinBox.ButtonSymbols.NoButtons)
         self.setDecimals(decimals)
         self.setRange(limits.least, limits.greatest)
         self.setSingleStep(limits.step)

@@ -147,6 +147,7 @@ class Display:
         assert self._history is not None
         self._scene = scene
         packet = scene.packet
+        self._history.add(packet.start_us, packet.end_us, len(packet), only_gaps=True)
         newest = packet.between(packet.end_us - self._session.stride_us, packet.end_us)
         self._history.add(newest.start_us, newest.end_us, len(newest))
         if scene.prediction is not None:

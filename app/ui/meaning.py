@@ -53,7 +53,7 @@ class _Painted(QWidget):
 class ScoreBars(_Painted):
     """The likeliest classes: label, bar, percent."""
 
-    ROW, NUM_ROWS, LABEL_WIDTH, VALUE_WIDTH = 24, 5, 104, 44
+    ROW, NUM_ROWS, LABEL_WIDTH, VALUE_WIDTH = 24, 5, 136, 44
 
     def __init__(self, theme: Theme) -> None:
         super().__init__("Recognition", theme, self.ROW * self.NUM_ROWS)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QRect, QRectF, QSize, Qt
+from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
 from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
 from PySide6.QtWidgets import QWidget
 
@@ -74,8 +74,10 @@ class PictureView(QWidget):
         if self._image is None or room.isEmpty():
             return room
         size = self._image.size().scaled(room.size(), Qt.AspectRatioMode.KeepAspectRatio)
+        if self._caption:  # pictures in a row stand at one height, each under its words
+            return QRect(room.topLeft(), size)
         left = room.left() + (room.width() - size.width()) // 2
-        return QRect(left, room.top() + (room.height() - size.height()) // 2, *size.toTuple())
+        return QRect(QPoint(left, room.top() + (room.height() - size.height()) // 2), size)
 
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(640, 480)

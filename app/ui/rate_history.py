@@ -28,8 +28,11 @@ class RateHistory:
         """Length of a bin."""
         return (self.end_us - self.start_us) / NUM_BINS
 
-    def add(self, start_us: int, end_us: int, num_events: int) -> None:
-        """Say that ``num_events`` came in [start_us, end_us); later words replace earlier ones."""
+    def add(self, start_us: int, end_us: int, num_events: int, *, only_gaps: bool = False) -> None:
+        """Say that ``num_events`` came in [start_us, end_us).
+
+        Later words replace earlier ones, or with ``only_gaps`` fill in what was not seen.
+        """
         if end_us <= start_us:
             return
         if self._is_live:
@@ -37,7 +40,8 @@ class RateHistory:
         first = int((start_us - self.start_us) / self.bin_us)
         last = int(np.ceil((end_us - self.start_us) / self.bin_us))
         first, last = max(first, 0), min(max(last, first + 1), NUM_BINS)
-        self.rates[first:last] = num_events * 1e6 / (end_us - start_us)
+        part = self.rates[first:last]
+        part[np.isnan(part) if only_gaps else slice(None)] = num_events * 1e6 / (end_us - start_us)
 
     def _advance(self, now_us: int) -> None:
         if (

@@ -44,7 +44,9 @@ class RightPanel(QWidget):
         self.map_picker.picked.connect(self._pick_map)
         self.recognition_section = self._section("Recognition", self.bars)
         self.classes_section = self._section("Classes", self.legend)
-        self.depth_section = self._section("Depth", self.depth_view, self.scale, beside=self.map_picker)
+        self.depth_section = self._section(
+            "Depth", self.depth_view, self.scale, beside=self.map_picker
+        )
         self._painted: dict[str, ScoreBars | ClassLegend | PictureView] = {
             "recognition": self.bars,
             "segmentation": self.legend,

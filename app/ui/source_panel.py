@@ -54,7 +54,6 @@ class SourcePanel(QWidget):
         self.seed.setRange(int(limits.least), int(limits.greatest))
         self.seed.setValue(preferences.seed)
         self.seed.setPrefix("seed ")
-        self.seed.setButtonSymbols(QSpinBox.ButtonSymbols.NoButtons)
         self.seed.setAccessibleName("Seed of the synthetic scene")
         self.seed.setToolTip("Another seed, another scene")
         self.seed.setAlignment(Qt.AlignmentFlag.AlignRight)

@@ -180,6 +180,7 @@ QLineEdit, QAbstractSpinBox {
 }
 QAbstractSpinBox QLineEdit { border: 0; padding: 0; min-height: 0; background: transparent; }
 QAbstractSpinBox QLineEdit:focus { border: 0; }
+/* not NoButtons: with a style sheet that leaves no room for the text */
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; border: 0; }
 QLineEdit:focus, QAbstractSpinBox:focus { border: 1px solid <accent>; }
 QLineEdit:disabled, QAbstractSpinBox:disabled { color: <line>; }

@@ -122,7 +122,13 @@ class TopBar(QWidget):
             + 12 * GRID
             + sum(
                 widget.sizeHint().width()
-                for widget in (self.view, self.segmentation, self.depth_check, self.engine, self.badge)
+                for widget in (
+                    self.view,
+                    self.segmentation,
+                    self.depth_check,
+                    self.engine,
+                    self.badge,
+                )
             )
         )
         return max(self.width() - used - 72 - 40 - 96, 96)

@@ -7,14 +7,14 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.render import depth_image, segmentation_image
 from app.truth_worker import Compared
-from app.ui.controls import head, note, restyle
+from app.ui.controls import elided, head, note, restyle
 from app.ui.picture_view import PictureView
 from app.ui.theme import GRID, Theme, font
 from events.simulate.kinds import SEGMENTATION_LABELS
 from events.simulate.truth import dominant_kind
 from models.results import Depth, Segmentation
 
-HEIGHT = 20 * GRID
+HEIGHT, WORDS_WIDTH = 19 * GRID, 16 * GRID
 
 
 class TruthStrip(QWidget):
@@ -48,7 +48,7 @@ class TruthStrip(QWidget):
         words.addWidget(self.figures)
         words.addStretch()
         column = QWidget()
-        column.setFixedWidth(16 * GRID)
+        column.setFixedWidth(WORDS_WIDTH)
         words.setContentsMargins(0, 0, 0, 0)
         column.setLayout(words)
         layout = QHBoxLayout(self)
@@ -83,7 +83,7 @@ class TruthStrip(QWidget):
             self.views["said_depth"].show_image(image)
         if prediction.recognition is not None:
             label, score = prediction.recognition.top(1)[0]
-            self.said.setText(label.replace("_", " "))
+            elided(self.said, label.replace("_", " "), WORDS_WIDTH)
             self.said.setToolTip(f"{label} {100 * score:.0f} %")
             role = {True: "good", False: "warning", None: ""}[compared.is_kind_right]
             restyle(self.said, "role", role)
