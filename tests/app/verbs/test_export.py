@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from scripted_source import random_packets
+from tiny_engine import tiny_card, tiny_module
+
+from app.cli import main
+from events.packet import SensorSize
+from events.recordings.aedat4_writer import Aedat4Writer
+from export import onnx_graph
+from export.onnx_card import read_card
+from models.model_file import save_model
+
+
+@pytest.fixture(scope="module")
+def model(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("model") / "tiny.safetensors"
+    save_model(path, tiny_module(tiny_card()), tiny_card())
+    return path
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recording") / "random.aedat4"
+    with Aedat4Writer(path, SensorSize(64, 48), "random") as writer:
+        for packet in random_packets(20, sensor=SensorSize(64, 48)):
+            writer.write(packet)
+    return path
+
+
+def test_an_engine_that_agrees_is_written_with_its_card(
+    model: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.onnx"
+    arguments = ["export", str(model), "-o", str(out), "--recording", str(recording)]
+    assert main([*arguments, "--windows", "5"]) == 0
+    assert read_card(out) == tiny_card()
+    assert "5 windows, max abs error" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == [out]
+    assert main(arguments) == 1
+    assert "exists" in capsys.readouterr().err
+
+
+def test_an_engine_that_disagrees_is_not_written(
+    model: Path,
+    recording: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    right = onnx_graph.write_onnx
+
+    def wrong(module: object, card: object, path: Path, **options: object) -> None:
+        right(tiny_module(tiny_card(), seed=1), tiny_card(), path)
+
+    monkeypatch.setattr(onnx_graph, "write_onnx", wrong)
+    arguments = [
+        "export",
+        str(model),
+        "-o",
+        str(tmp_path / "x.onnx"),
+        "--recording",
+        str(recording),
+    ]
+    assert main(arguments) == 1
+    assert "was not written, it disagrees with the model" in capsys.readouterr().err
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["gone.safetensors", "-o", "{folder}/x.onnx"], "no model file gone.safetensors"),
+        (["gone.safetensors", "-o", "{folder}/x.bin"], "must be named *.onnx"),
+        (["gone.safetensors", "-o", "{folder}/no/x.onnx"], "make it first"),
+    ],
+)
+def test_bad_input_is_one_clear_line(
+    arguments: list[str], message: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["export", *(part.format(folder=tmp_path) for part in arguments)]) == 1
+    errors = capsys.readouterr().err.strip().splitlines()
+    assert message in errors[-1]
+    assert list(tmp_path.iterdir()) == []
