@@ -18,8 +18,8 @@ SUFFIX = ".aedat4"
 class FileRecorder:
     """Writes packets in order; ``write`` and ``close`` may be called from different threads.
 
-    A file's time never goes back: where the stream jumps back (a server with a new clock, a loop),
-    the recording goes on in another file, NAME-2.aedat4, NAME-3.aedat4 and so on.
+    A file's time never goes back: where the events do (a server with a new clock, a loop), the
+    recording goes on in another file, NAME-2.aedat4, NAME-3.aedat4 and so on.
     """
 
     def __init__(
@@ -45,10 +45,13 @@ class FileRecorder:
             OSError: the file cannot be written.
         """
         self.paths: list[Path] = []
-        self.num_events = self.num_lost = self.duration_us = 0
+        self.num_events = self.num_lost = 0
+        self.duration_us = 0
+        """Stream time that passed; a span that a jumping clock repeats counts once."""
         self._path, self._sensor, self._camera = path, sensor, camera
         self._compression, self._overwrite = compression, overwrite
         self._lock = threading.Lock()
+        self._newest_us: int | None = None
         self._end_us: int | None = None
         self._writer: Aedat4Writer | None = None
         self._open()
@@ -79,24 +82,34 @@ class FileRecorder:
             if self._writer is None:
                 return
             try:
-                if self._end_us is not None and packet.start_us < self._end_us:
+                if self._goes_back(packet):
                     self._shut()
                     self._open()
+                    self._end_us = None
+                assert self._writer is not None
                 self._writer.write(packet)
-            except BaseException as error:
-                if isinstance(error, OSError) and error.filename is None:
-                    error.filename = str(self.paths[-1])
+            except BaseException:
                 self._shut()
                 raise
-            self._end_us = packet.end_us
+            self.duration_us += self.new_us(packet)
+            self._end_us = max(packet.end_us, self._end_us or packet.end_us)
+            self._newest_us = int(packet.t[-1]) if len(packet) else self._newest_us
             self.num_events += len(packet)
             self.num_lost += packet.num_lost
-            self.duration_us += packet.duration_us
 
     def close(self) -> None:
         """Complete the file; harmless when called twice."""
         with self._lock:
             self._shut()
+
+    def new_us(self, packet: EventPacket) -> int:
+        """Return by how much the packet would lengthen the recording."""
+        end_us = packet.start_us if self._end_us is None else self._end_us
+        return max(packet.end_us - max(packet.start_us, end_us), 0)
+
+    def _goes_back(self, packet: EventPacket) -> bool:
+        # Not the span: a clock that ran on while events were delayed harms no file.
+        return self._newest_us is not None and len(packet) > 0 and packet.t[0] < self._newest_us
 
     def _open(self) -> None:
         number = len(self.paths) + 1
@@ -115,5 +128,5 @@ class FileRecorder:
 
 def default_path(camera: str, folder: Path = Path()) -> Path:
     """Return ``folder``/CAMERA_2026-11-20T21-40-00.aedat4, with the local time of now."""
-    name = re.sub(r"[^A-Za-z0-9.-]+", "_", Path(camera).name.removesuffix(SUFFIX)).strip("_.-") or "recording"
-    return folder / f"{name}_{datetime.now().strftime('%Y-%m-%dT%H-%M-%S')}{SUFFIX}"
+    name = re.sub(r"[^A-Za-z0-9.-]+", "_", Path(camera).name.removesuffix(SUFFIX)).strip("_.-")
+    return folder / f"{name or 'recording'}_{datetime.now():%Y-%m-%dT%H-%M-%S}{SUFFIX}"

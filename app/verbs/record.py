@@ -18,7 +18,6 @@ from rich.text import Text
 
 from app.cli import EXIT_INTERRUPTED, UserError
 from app.recorder import SUFFIX, FileRecorder, default_path
-from events.packet import EventPacket
 from events.sources.open import open_source
 from events.sources.source import Seekable, Source
 
@@ -70,26 +69,20 @@ def run(args: argparse.Namespace) -> int:
 
 def _record(source: Source, recorder: FileRecorder, duration_s: float) -> None:
     """Write the source's packets, with a line of progress on the terminal."""
-    left_us = duration_s * 1e6
     told_s, num_told = time.monotonic(), 0
     with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
         for packet in source.packets():
-            recorder.write(_first(packet, left_us))
-            left_us -= packet.duration_us
+            surplus_us = recorder.duration_us + recorder.new_us(packet) - duration_s * 1e6
+            if surplus_us > 0:
+                packet = packet.between(packet.start_us, packet.end_us - int(surplus_us))
+            recorder.write(packet)
             now_s = time.monotonic()
             if now_s - told_s >= PROGRESS_PERIOD_S:
                 rate = (recorder.num_events - num_told) / (now_s - told_s)
                 told_s, num_told = now_s, recorder.num_events
                 live.update(_progress(source, recorder, rate), refresh=True)
-            if left_us <= 0:
+            if surplus_us >= 0:
                 return
-
-
-def _first(packet: EventPacket, duration_us: float) -> EventPacket:
-    """Return the packet, or its first part where it is longer than ``duration_us``."""
-    if packet.duration_us <= duration_us:
-        return packet
-    return packet.between(packet.start_us, packet.start_us + int(duration_us))
 
 
 def _progress(source: Source, recorder: FileRecorder, events_per_s: float) -> Text:
