@@ -24,6 +24,7 @@ from events.recordings.event_checks import join_events
 from events.recordings.recording import MAX_QUIET_US, Damage, Frame, RecordingError, Stream
 
 T = TypeVar("T")
+_LONGEST_EXPOSURE_US = 2_000_000
 
 
 def is_aedat4(start: bytes) -> bool:
@@ -193,10 +194,12 @@ class Aedat4Recording:
             return
         entries = self._file.entries
         ordinals = entries.of_stream(stream.id)
+        # Some tables date a frame by the middle of its exposure.
+        slack_us = _LONGEST_EXPOSURE_US if kind == "frames" else 0
         if entries.has_times and start_us is not None:
-            ordinals = ordinals[entries.rows["end_us"][ordinals] >= start_us]
+            ordinals = ordinals[entries.rows["end_us"][ordinals] >= start_us - slack_us]
         if entries.has_times and end_us is not None:
-            ordinals = ordinals[entries.rows["start_us"][ordinals] < end_us]
+            ordinals = ordinals[entries.rows["start_us"][ordinals] < end_us + slack_us]
         for ordinal in ordinals.tolist():
             decoded = self._file.decode(ordinal, decoder)
             if decoded is not None:

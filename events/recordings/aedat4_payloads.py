@@ -116,7 +116,7 @@ def decode_frame(buffer: bytes) -> Frame:
     shape = (height, width) if channels == 1 else (height, width, channels)
     opened_us, closed_us = table.scalar(3, "<q", 0), table.scalar(4, "<q", 0)
     return Frame(
-        table.scalar(0, "<q", 0),
+        opened_us or table.scalar(0, "<q", 0),  # older writers' timestamp: the exposure's middle
         table.scalar(11, "<q", 0) or max(closed_us - opened_us, 0),
         pixels.reshape(shape),
         table.scalar(8, "<h", 0),

@@ -53,6 +53,7 @@ class Frame:
     """One image that the camera took beside its events."""
 
     t_us: int
+    """When the shutter opened."""
     exposure_us: int
     """How long the shutter was open; 0 where the file does not say."""
     pixels: npt.NDArray[np.uint8]
