@@ -61,7 +61,7 @@ class ModelCard:
             values = json.loads(text)
         except json.JSONDecodeError as error:
             raise CardError(f"the model's metadata is not JSON: {error}") from None
-        if not isinstance(values, dict) or "schema_version" not in values:
+        if not isinstance(values, dict) or not isinstance(values.get("schema_version"), int):
             raise CardError("the model's metadata is not Saccade's: no schema_version in it")
         if values["schema_version"] > SCHEMA_VERSION:
             raise CardError(

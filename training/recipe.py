@@ -33,7 +33,7 @@ class Recipe:
     stages: tuple[Stage, ...]
     """In order; the last one's input size is the model's."""
     shares: dict[str, float]
-    """How often each data set is drawn, by its file name in training/data."""
+    """How often each data set is drawn, by its file name in training/data/sets."""
     encoder: hybrid.Config = field(default_factory=hybrid.Config)
     method: finetune.Config = field(default_factory=finetune.Config)
     spec: VoxelGridSpec = field(

@@ -6,7 +6,7 @@ Source: Zhu et al., "Unsupervised Event-based Learning of Optical Flow, Depth, a
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -40,6 +40,10 @@ class VoxelGridSpec:
     def __post_init__(self) -> None:
         if self.num_bins < 1:
             raise ValueError(f"num_bins must be at least 1, got {self.num_bins}")
+        for field, choices in get_type_hints(VoxelGridSpec).items():
+            value = getattr(self, field)
+            if get_origin(choices) is Literal and value not in get_args(choices):
+                raise ValueError(f"{field} must be one of {get_args(choices)}, got {value!r}")
         if self.placement == "closed" and self.num_bins < 2:
             raise ValueError(f"closed placement needs at least 2 bins, got {self.num_bins}")
 

@@ -1,24 +1,18 @@
-"""Data sets by the name of their file in this folder."""
+"""Data sets by the name of their file in training/data/sets."""
 
 from __future__ import annotations
 
 import importlib
+import pkgutil
 
+import training.data.sets
 from events.simulate.kinds import KINDS
-from training.data.folder import DataError
 from training.data.labelled import DataSet
-
-_CLASSES = {
-    "tiny_imagenet": "TinyImageNet",
-    "camvid": "CamVid",
-    "seven_scenes": "SevenScenes",
-    "synthetic": "Synthetic",
-}
 
 
 def dataset_names() -> list[str]:
-    """Return every name that ``load_dataset`` knows."""
-    return list(_CLASSES)
+    """Return every name that ``load_dataset`` knows: the files of training/data/sets."""
+    return sorted(module.name for module in pkgutil.iter_modules(training.data.sets.__path__))
 
 
 def load_dataset(name: str) -> DataSet:
@@ -28,9 +22,9 @@ def load_dataset(name: str) -> DataSet:
         ValueError: the name is not known.
         DataError: its files are not there.
     """
-    if name not in _CLASSES:
-        raise ValueError(f"no data set {name!r}; there are {', '.join(_CLASSES)}")
-    dataset: DataSet = getattr(importlib.import_module(f"training.data.{name}"), _CLASSES[name])()
+    if name not in dataset_names():
+        raise ValueError(f"no data set {name!r}; there are {', '.join(dataset_names())}")
+    dataset: DataSet = importlib.import_module(f"training.data.sets.{name}").dataset()
     return dataset
 
 
@@ -41,6 +35,4 @@ def joint_labels(datasets: list[DataSet]) -> tuple[tuple[str, ...], tuple[str, .
     for dataset in sorted(datasets, key=lambda each: each.name != "synthetic"):
         recognition.update(dict.fromkeys(dataset.recognition_labels))
         segmentation.update(dict.fromkeys(dataset.segmentation_labels))
-    if not recognition or not datasets:
-        raise DataError("no data set, no labels")
     return tuple(recognition), tuple(segmentation)

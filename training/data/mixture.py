@@ -71,6 +71,9 @@ def batches(
         collate_fn=collate,
         prefetch_factor=4 if num_workers else None,
         worker_init_fn=_use_one_thread,
+        # A loader draws a seed at its start: from its own generator, else a resumed run, which
+        # starts one more loader, would drop out other units than an uninterrupted one.
+        generator=torch.Generator(),
     )
     yield from loader
 

@@ -40,3 +40,6 @@ class Synthetic:
             class_ids=truth.class_ids,
             depth_m=truth.depth_m,
         )
+
+
+dataset = Synthetic

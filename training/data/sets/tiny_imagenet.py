@@ -89,3 +89,6 @@ def _read_labels(text: str) -> dict[str, str]:
     first = {key: names.split(",")[0].strip() for key, names in synonyms.items()}
     taken = list(first.values())
     return {key: name if taken.count(name) == 1 else synonyms[key] for key, name in first.items()}
+
+
+dataset = TinyImageNet

@@ -76,3 +76,6 @@ class SevenScenes:
             depth_mm = np.asarray(file.resize(size, Image.Resampling.NEAREST), np.float32)
         image = intensity(brightness)
         return image, np.where(depth_mm >= UNKNOWN_DEPTH_MM, 0, depth_mm / 1000).astype(np.float32)
+
+
+dataset = SevenScenes

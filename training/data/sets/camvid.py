@@ -76,3 +76,6 @@ class CamVid:
         with Image.open(require(self.folder / f"{split}annot" / f"{stem}.png")) as file:
             class_ids = np.asarray(file).astype(np.uint8)
         return picture, np.where(class_ids < len(LABELS), class_ids, UNKNOWN).astype(np.uint8)
+
+
+dataset = CamVid

@@ -1,0 +1,107 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from events.packet import SensorSize
+from events.representations.letterbox import Letterbox
+from training.data.catalogue import dataset_names, joint_labels, load_dataset
+from training.data.folder import DataError
+from training.data.labelled import DataSet, Split, Vocabulary, collate, to_sample
+from training.loop import make_card
+from training.recipe import load_recipe
+
+SENSOR = SensorSize(96, 64)
+WINDOW_US = 50_000
+
+
+@pytest.fixture(scope="module", params=dataset_names())
+def dataset(request: pytest.FixtureRequest, data_folder: Path) -> DataSet:
+    return load_dataset(request.param)
+
+
+def card_of(dataset: DataSet):
+    return make_card(load_recipe("smoke"), [dataset], {})
+
+
+@pytest.mark.parametrize("split", ["train", "val"])
+def test_windows_have_events_and_labels_of_the_sensor_s_size(
+    dataset: DataSet, split: Split
+) -> None:
+    window = dataset.window(split, 1, 7, SENSOR, WINDOW_US)
+    assert dataset.num_windows(split) > 20
+    assert window.packet.sensor == SENSOR
+    assert window.packet.duration_us == WINDOW_US
+    assert len(window.packet) > 50
+    assert window.label is None or window.label in dataset.recognition_labels
+    if window.class_ids is not None:
+        assert window.class_ids.shape == (64, 96)
+        known = window.class_ids[window.class_ids != 255]
+        assert known.size
+        assert known.max() < len(dataset.segmentation_labels)
+    if window.depth_m is not None:
+        assert window.depth_m.shape == (64, 96)
+        assert (window.depth_m > 0).mean() > 0.5
+    assert not (window.label is window.class_ids is window.depth_m is None)
+
+
+def test_equal_arguments_give_equal_windows_and_other_seeds_other_ones(dataset: DataSet) -> None:
+    first = dataset.window("train", 3, 5, SENSOR, WINDOW_US)
+    again = dataset.window("train", 3, 5, SENSOR, WINDOW_US)
+    other = dataset.window("train", 3, 6, SENSOR, WINDOW_US)
+    assert np.array_equal(first.packet.events, again.packet.events)
+    assert not np.array_equal(first.packet.t, other.packet.t)
+
+
+def test_a_sample_has_the_network_s_shapes_and_a_batch_stacks_them(dataset: DataSet) -> None:
+    card = card_of(dataset)
+    vocabulary = Vocabulary(card, dataset)
+    samples = [
+        to_sample(dataset.window("train", i, i, SENSOR, WINDOW_US), card, vocabulary, 64, 96)
+        for i in range(2)
+    ]
+    batch = collate(samples)
+    assert batch.events.shape == (2, 5, 64, 96)
+    assert batch.targets.segmentation.shape == batch.targets.depth_m.shape == (2, 16, 24)
+    assert batch.embedding.shape == (2, 0)
+
+
+def test_held_out_synthetic_scenes_are_never_trained_on() -> None:
+    synthetic = load_dataset("synthetic")
+    held_out = synthetic.window("val", 4, 1, SENSOR, WINDOW_US)
+    for seed in (1, 4, 5):
+        trained = synthetic.window("train", 4, seed, SENSOR, WINDOW_US)
+        assert not np.array_equal(held_out.class_ids, trained.class_ids)
+
+
+def test_labels_lie_where_the_sensor_s_pixels_lie() -> None:
+    synthetic = load_dataset("synthetic")
+    window = synthetic.window("train", 0, 3, SensorSize(60, 60), WINDOW_US)
+    sample = to_sample(
+        window, card_of(synthetic), Vocabulary(card_of(synthetic), synthetic), 64, 96
+    )
+    letterbox = Letterbox(SensorSize(60, 60), 64, 96)
+    shown = letterbox.to_sensor_labels(np.ascontiguousarray(sample.class_ids))
+    assert (sample.class_ids[:, :4] == 255).all()  # beside the picture
+    assert (shown == window.class_ids).mean() > 0.85  # a cell is 4 pixels wide
+
+
+def test_joint_labels_are_unique_and_begin_with_the_synthetic_kinds() -> None:
+    synthetic = load_dataset("synthetic")
+    recognition, segmentation = joint_labels([synthetic])
+    assert recognition == synthetic.recognition_labels
+    assert segmentation == synthetic.segmentation_labels
+    assert len(set(recognition)) == len(recognition)
+
+
+def test_a_missing_data_set_says_where_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SACCADE_DATA", "/nowhere")
+    with pytest.raises(DataError, match=r"/nowhere.*SACCADE_DATA"):
+        load_dataset("camvid")
+
+
+def test_an_unknown_data_set_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(ValueError, match="camvid"):
+        load_dataset("cityscapes")

@@ -1,0 +1,44 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from training.data.catalogue import dataset_names
+from training.optim import learning_rate
+from training.recipe import Recipe, Stage, load_recipe, recipe_names
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_every_recipe_loads_draws_from_data_sets_that_exist_and_has_a_text(name: str) -> None:
+    recipe = load_recipe(name)
+    assert set(recipe.shares) <= set(dataset_names())
+    assert recipe.num_steps == sum(stage.steps for stage in recipe.stages)
+    assert json.loads(recipe.to_json())["name"] == recipe.name
+
+
+def test_an_unknown_recipe_is_answered_with_those_that_exist() -> None:
+    with pytest.raises(ValueError, match=r"default.*smoke"):
+        load_recipe("imagenet")
+
+
+@pytest.mark.parametrize(
+    ("stage", "says"),
+    [
+        (Stage(steps=1, height=60, width=96, batch_size=1), "multiples of 32"),
+        (Stage(steps=0, height=64, width=96, batch_size=1), "at least 1"),
+    ],
+)
+def test_a_stage_that_cannot_run_is_refused(stage: Stage, says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Recipe(name="x", stages=(stage,), shares={"synthetic": 1.0})
+
+
+def test_the_learning_rate_warms_up_peaks_and_falls_to_a_hundredth() -> None:
+    recipe = load_recipe("smoke")
+    rates = [learning_rate(step, recipe) for step in range(recipe.num_steps + 1)]
+    assert rates[0] == pytest.approx(recipe.learning_rate / recipe.warmup_steps)
+    assert max(rates) == pytest.approx(recipe.learning_rate)
+    assert rates[-1] == pytest.approx(recipe.learning_rate / 100)
+    after = rates[recipe.warmup_steps :]
+    assert after == sorted(after, reverse=True)
