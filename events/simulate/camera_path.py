@@ -28,11 +28,12 @@ class CameraPath:
         self, random: np.random.Generator, motion: float, field_of_view_rad: float
     ) -> None:
         shape = (_NUM_WAVES, len(_AXES))
-        self._rate = random.uniform(1, 8, shape) * motion
+        rate = random.uniform(1, 8, shape)
         self._phase = random.uniform(0, 2 * math.pi, shape)
         # fast waves are small: their speeds, not their ways, are alike
-        self._amplitude = _AMPLITUDES * random.uniform(0.3, 1, shape) * (2.4 * motion / self._rate)
+        self._amplitude = _AMPLITUDES * random.uniform(0.3, 1, shape) * (2.4 / rate)
         self._amplitude = np.minimum(self._amplitude, _AMPLITUDES)
+        self._rate = rate * motion
         pan_rate = random.uniform(0.1, 0.3) * random.choice([-1, 1]) * motion
         self._start = np.array(
             [

@@ -7,6 +7,7 @@ Frames to Realistic DVS Events", CVPRW 2021 (leak events, shot noise that grows 
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -208,6 +209,13 @@ class ContrastSimulator:
         return self._random.integers(0, duration_us, len(pixel)), words
 
 
+def join_events(parts: Sequence[EventArray]) -> EventArray:
+    """Return (N,) arrays of EVENT_DTYPE, at least one, as one; padding bytes included."""
+    # as plain words: numpy would copy field by field and leave garbage in between
+    words = np.concatenate([np.ascontiguousarray(part).view(np.int64) for part in parts])
+    return words.view(EVENT_DTYPE)
+
+
 def events_from_frames(
     frames: FloatArray,
     times_us: npt.ArrayLike,
@@ -234,5 +242,4 @@ def events_from_frames(
     sensor = SensorSize(frames.shape[2], frames.shape[1])
     simulator = ContrastSimulator(sensor, config, seed)
     parts = [simulator.step(frame, int(t)) for frame, t in zip(frames, times, strict=True)]
-    events: EventArray = np.concatenate(parts, dtype=EVENT_DTYPE)
-    return EventPacket(events, sensor, int(times[0]), int(times[-1]))
+    return EventPacket(join_events(parts), sensor, int(times[0]), int(times[-1]))

@@ -190,7 +190,7 @@ def sample_bilinear(
             fx, fy = np.float32(u - np.float32(column)), np.float32(v - np.float32(row))
             column_2, row_2 = column + 1, row + 1
             if column < 0 or row < 0 or column_2 >= width or row_2 >= height:
-                is_far = column < -1 or row < -1 or column >= width or row >= height
+                is_far = u < -0.5 or v < -0.5 or u >= width - 0.5 or v >= height - 0.5
                 if is_far and not is_mirrored:
                     out[y, x] = 0.5
                     continue

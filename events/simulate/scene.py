@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from events.packet import EVENT_DTYPE, EventArray, EventPacket, SensorSize
+from events.packet import EventArray, EventPacket, SensorSize
 from events.simulate import shading
 from events.simulate.camera_path import CameraPath
-from events.simulate.contrast import ContrastSimulator
+from events.simulate.contrast import ContrastSimulator, join_events
 from events.simulate.kinds import KINDS, SEGMENTATION_LABELS
 from events.simulate.layout import assemble, draw_materials, draw_objects, draw_room
 from events.simulate.raycast import MISS_M, Parts, Placed, View, allocate_placed, cast, place
@@ -190,5 +190,4 @@ def sample_window(
         parts.append(simulator.step(picture, t_us))
     truth = scene.render(start_us + window_us)
     parts.append(simulator.step(truth.intensity, start_us + window_us))
-    events: EventArray = np.concatenate(parts, dtype=EVENT_DTYPE)
-    return EventPacket(events, size, start_us, start_us + window_us), truth
+    return EventPacket(join_events(parts), size, start_us, start_us + window_us), truth

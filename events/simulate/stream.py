@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from events.packet import EVENT_DTYPE, EventArray
-from events.simulate.contrast import ContrastConfig, ContrastSimulator
+from events.simulate.contrast import ContrastConfig, ContrastSimulator, join_events
 from events.simulate.scene import Scene
 
 FRAME_INTERVAL_US = 10_000
@@ -36,7 +36,7 @@ class SceneStream:
         parts = [self._pending]
         while self._next_frame_us < end_us:
             parts.append(self._step())
-        events: EventArray = np.concatenate(parts, dtype=EVENT_DTYPE)
+        events = join_events(parts)
         first, last = np.searchsorted(events["t"], (start_us, end_us))
         self._pending = events[last:]
         self._end_us = end_us
