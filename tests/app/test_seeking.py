@@ -1,0 +1,117 @@
+from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from scripted_source import random_packets
+
+from app.pipeline import Pipeline, PipelineConfig
+from app.scene import PipelineState, Scene
+from events.packet import SensorSize
+from events.recordings.aedat4_writer import Aedat4Writer
+from events.sources.replay import ReplaySource
+from events.windows import WindowConfig
+
+SENSOR = SensorSize(64, 48)
+START_US, END_US = 5_000_000, 5_600_000
+WINDOWS = WindowConfig(length_us=50_000, stride_us=20_000)
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("recording") / "random.aedat4"
+    with Aedat4Writer(path, SENSOR, "random") as writer:
+        for packet in random_packets(60, start_us=START_US, sensor=SENSOR, num_events=200):
+            writer.write(packet)
+    return path
+
+
+@pytest.fixture
+def player(recording: Path) -> Iterator[Pipeline]:
+    source = ReplaySource(recording, speed=math.inf)
+    config = PipelineConfig(windows=WINDOWS, stays_open=True)
+    with Pipeline(source, None, config) as pipeline:
+        wait_until(lambda: pipeline.state is PipelineState.ENDED)
+        pipeline.take_scene()
+        yield pipeline
+
+
+def wait_until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+    deadline_s = time.monotonic() + timeout_s
+    while not condition():
+        assert time.monotonic() < deadline_s, "waited too long"
+        time.sleep(0.002)
+
+
+def newest(pipeline: Pipeline, until: Callable[[Scene], bool]) -> Scene:
+    """Return the first scene that fits."""
+    deadline_s = time.monotonic() + 5
+    while time.monotonic() < deadline_s:
+        scene = pipeline.take_scene(0.1)
+        if scene is not None and until(scene):
+            return scene
+    raise AssertionError("no such scene came")
+
+
+def test_play_at_the_end_starts_again(player: Pipeline) -> None:
+    before = player.stats().num_windows
+    player.resume()
+    wait_until(lambda: player.stats().num_windows == 2 * before)
+    wait_until(lambda: player.state is PipelineState.ENDED)
+
+
+def test_a_seek_after_the_end_plays_from_there(player: Pipeline) -> None:
+    before = player.stats().num_windows
+    player.seek(END_US - 100_000)
+    wait_until(lambda: player.stats().num_windows > before)
+    wait_until(lambda: player.state is PipelineState.ENDED)
+    assert player.stats().num_windows < before + 8
+
+
+def test_a_seek_while_paused_shows_a_whole_window_there(player: Pipeline) -> None:
+    source = player.source
+    assert isinstance(source, ReplaySource)
+    source.set_speed(0.01)
+    player.resume()
+    wait_until(lambda: player.state is PipelineState.RUNNING)
+    player.pause()
+    assert player.state is PipelineState.PAUSED
+    target_us = START_US + 300_000
+    player.seek(target_us)
+    scene = newest(
+        player, lambda scene: not scene.is_partial and scene.packet.end_us >= target_us
+    )
+    assert scene.packet.duration_us == 50_000
+    assert player.state is PipelineState.PAUSED
+
+
+def test_a_step_while_paused_shows_the_next_window(player: Pipeline) -> None:
+    source = player.source
+    assert isinstance(source, ReplaySource)
+    source.set_speed(0.01)
+    player.resume()
+    wait_until(lambda: player.state is PipelineState.RUNNING)
+    player.pause()
+    player.seek(START_US + 200_000)
+    first = newest(player, lambda scene: not scene.is_partial)
+    wait_until(lambda: source.status.clock_us >= first.packet.end_us)
+    while (later := player.take_scene(0.1)) is not None:
+        first = later
+    player.step(20_000)
+    second = newest(player, lambda scene: not scene.is_partial)
+    assert second.packet.start_us - first.packet.start_us == 20_000
+    player.step(-100_000)
+    third = newest(player, lambda scene: not scene.is_partial)
+    assert third.packet.end_us < second.packet.end_us
+
+
+@pytest.mark.parametrize("t_us", [-(10**12), 10**15])
+def test_a_seek_is_clamped_to_the_recording(player: Pipeline, t_us: int) -> None:
+    player.seek(t_us)
+    wait_until(lambda: player.state is PipelineState.ENDED)
+    assert player.take_message() is None
+    clock_us = player.stats().clock_us
+    assert START_US <= clock_us <= END_US
