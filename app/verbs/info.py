@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
+import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from app.cli import EXIT_FAILED
 from events.recordings.recording import open_recording
 from events.recordings.summary import Summary, summarize
 
@@ -21,11 +23,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 def run(args: argparse.Namespace) -> int:
-    """Print the summary of a recording."""
+    """Print the summary of a recording; 1 if something in it could not be read."""
     with open_recording(args.file) as recording:
         summary = summarize(recording)
     print(json.dumps(_as_json(summary)) if args.json else _as_text(summary))  # noqa: T201
-    return 0
+    if summary.damage.is_clean:
+        return 0
+    print(f"saccade: {summary.path} is damaged: {summary.damage}", file=sys.stderr)  # noqa: T201
+    return EXIT_FAILED
 
 
 def _as_json(summary: Summary) -> dict[str, Any]:
@@ -71,7 +76,9 @@ def _as_text(summary: Summary) -> str:
 
 
 def _stream(kind: str, number: int | None) -> str:
-    return f"{kind} (not read)" if number is None else f"{number:,} {kind}"
+    if number is None:
+        return f"{kind} (not read)"
+    return f"{number:,} {'inertial samples' if kind == 'imu' else kind}"
 
 
 def _started(start_us: int) -> str:

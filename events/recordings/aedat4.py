@@ -108,6 +108,11 @@ class Aedat4Recording:
             yield self._packet(pending, start_us, stop_us, num_lost)
             pending, num_lost, start_us = [], 0, stop_us
 
+    def event_batches(self) -> Iterator[EventArray]:
+        """Yield all events, checked and in order, in the pieces in which they are decoded: nothing is copied."""
+        for events, _ in self._events.batches(*self._span()):
+            yield events
+
     def events_between(self, start_us: int, end_us: int) -> EventPacket:
         """Return the events in [start_us, end_us) as one packet of that span."""
         end_us = max(start_us, end_us)
