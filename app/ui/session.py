@@ -175,8 +175,9 @@ class Session:
 
     def seek(self, t_us: int) -> None:
         """Go to an event time, clamped to the timeline."""
-        if self._pipeline is not None:
-            self._pipeline.seek(t_us)
+        source = self.seekable
+        if self._pipeline is not None and source is not None:
+            self._pipeline.seek(min(max(t_us, source.start_us), source.end_us))
 
     def set_speed(self, speed: float) -> None:
         """Set how fast a recording plays; infinity is as fast as inference."""

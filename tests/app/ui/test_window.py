@@ -1,0 +1,398 @@
+import math
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
+from PySide6.QtGui import QDropEvent
+from PySide6.QtWidgets import (
+    QAbstractButton,
+    QAbstractSpinBox,
+    QFileDialog,
+    QLabel,
+    QLineEdit,
+    QSlider,
+)
+
+from app.scene import PipelineState
+from app.ui import settings as store
+from events.recordings.recording import open_recording
+
+RUNNING, PAUSED = PipelineState.RUNNING, PipelineState.PAUSED
+
+
+def press(qtbot, window, text, modifiers=Qt.KeyboardModifier.NoModifier):
+    key = {"Space": Qt.Key.Key_Space, "F9": Qt.Key.Key_F9, "F10": Qt.Key.Key_F10}.get(text)
+    qtbot.keyClick(window, key if key is not None else text, modifiers)
+
+
+def paused(qtbot, window):
+    window.actions_.toggle_playing()
+    qtbot.waitUntil(lambda: window.session.state is PAUSED)
+    window.display.tick(None)
+    return window
+
+
+def picture(window):
+    window.tick()
+    return window.parts.picture.pixels.copy()
+
+
+def test_the_empty_window_offers_three_ways_to_begin(window):
+    start = window.parts.start
+    assert window.parts.pages.currentWidget() is start
+    for button in (start.open_recording, start.connect_camera, start.run_demo):
+        assert button.isVisible()
+    assert not window.parts.transport.record.isEnabled()
+
+
+def test_a_recording_shows_events_predictions_and_figures(playing, qtbot):
+    parts = playing.parts
+    assert parts.pages.currentWidget() is parts.stage
+    assert parts.top.title.text() == "edge.aedat4 · 48×32"
+    assert parts.picture.pixels.shape == (32, 48, 3)
+    qtbot.waitUntil(lambda: len(parts.right.bars.scores) == 5)
+    qtbot.waitUntil(lambda: len(parts.right.legend.shares) > 0)
+    qtbot.waitUntil(lambda: parts.right.depth_view.pixels is not None)
+    qtbot.waitUntil(lambda: "kev/s" in parts.hud.fields["rate"].value.text())
+    assert "CPU" in parts.top.badge.text()
+    assert parts.top.engine.text() == "tiny"
+    assert parts.right.range_m == (0.5, 20.0)
+
+
+def test_space_pauses_and_plays_on(playing, qtbot):
+    press(qtbot, playing, "Space")
+    qtbot.waitUntil(lambda: playing.session.state is PAUSED)
+    qtbot.waitUntil(lambda: playing.parts.transport.play.accessibleName() == "Play")
+    press(qtbot, playing, "Space")
+    qtbot.waitUntil(lambda: playing.session.state is RUNNING)
+
+
+def test_space_presses_a_button_that_was_tabbed_to(playing, qtbot):
+    loop = playing.parts.transport.loop
+    was_on = loop.isChecked()
+    loop.setFocus(Qt.FocusReason.TabFocusReason)
+    qtbot.keyClick(loop, Qt.Key.Key_Space)
+    assert loop.isChecked() is not was_on
+    assert playing.session.state is RUNNING
+
+
+def test_a_click_leaves_space_to_play_and_pause(playing, qtbot):
+    qtbot.mouseClick(playing.parts.transport.loop, Qt.MouseButton.LeftButton)
+    assert not playing.parts.transport.loop.hasFocus()
+
+
+def test_step_moves_by_a_stride_and_pauses(playing, qtbot):
+    paused(qtbot, playing)
+    before_us = playing.session.stats().clock_us
+    press(qtbot, playing, ".")
+    qtbot.waitUntil(lambda: playing.session.stats().clock_us == before_us + 20_000)
+    assert playing.session.state is PAUSED
+
+
+def test_step_back_shows_an_earlier_stride(playing, qtbot):
+    paused(qtbot, playing)
+    playing.session.seek(10**15 + 1_000_000)
+    qtbot.waitUntil(lambda: playing.session.stats().clock_us == 10**15 + 1_000_000)
+    press(qtbot, playing, ",")
+    qtbot.waitUntil(lambda: playing.session.stats().clock_us == 10**15 + 980_000)
+
+
+def test_a_click_on_the_timeline_seeks_there(playing, qtbot):
+    paused(qtbot, playing)
+    timeline = playing.parts.transport.timeline
+    middle = QPoint(timeline.width() // 2, timeline.height() - 10)
+    qtbot.mouseClick(timeline, Qt.MouseButton.LeftButton, pos=middle)
+    wanted_us = timeline.time_at(middle.x())
+    qtbot.waitUntil(lambda: abs(playing.session.stats().clock_us - wanted_us) < 20_000)
+    assert abs(wanted_us - 10**15 - 1_000_000) < 20_000
+
+
+def test_arrows_and_home_seek_and_are_clamped(playing, qtbot):
+    paused(qtbot, playing)
+    actions = playing.actions_
+    actions.to_start()
+    for _ in range(3):
+        actions.far_forward()
+    qtbot.waitUntil(lambda: playing.session.stats().clock_us > 10**15 + 1_900_000)
+    actions.far_back()
+    qtbot.waitUntil(lambda: playing.session.stats().clock_us < 10**15 + 100_000)
+
+
+def test_speed_keys_change_the_source_s_speed(playing, qtbot):
+    for key, speed in (("]", 2.0), ("]", 5.0), ("[", 2.0), ("\\", 1.0), ("[", 0.5)):
+        press(qtbot, playing, key)
+        assert playing.session.seekable.speed == speed
+        assert playing.parts.transport.speed.value == speed
+
+
+def test_the_speed_menu_goes_up_to_as_fast_as_inference(playing):
+    playing.parts.transport.speed.pick(math.inf)
+    assert playing.session.seekable.speed == math.inf
+    assert playing.parts.transport.speed.text() == "max"
+    playing.actions_.faster()
+    assert playing.actions_.speed == math.inf
+
+
+def test_loop_reaches_the_source(playing):
+    playing.parts.transport.loop.setChecked(False)
+    assert not playing.session.seekable.is_looping
+    playing.parts.transport.loop.setChecked(True)
+    assert playing.session.seekable.is_looping
+
+
+def test_play_at_the_end_begins_again(playing, qtbot):
+    playing.parts.transport.loop.setChecked(False)
+    playing.parts.transport.speed.pick(math.inf)
+    qtbot.waitUntil(lambda: playing.session.state is PipelineState.ENDED, timeout=20_000)
+    playing.parts.transport.speed.pick(1.0)
+    press(qtbot, playing, "Space")
+    qtbot.waitUntil(lambda: playing.session.state is RUNNING)
+
+
+def test_every_view_draws_another_picture(playing, qtbot):
+    paused(qtbot, playing)
+    qtbot.wait(100)
+    pictures = []
+    for _ in range(3):
+        pictures.append(picture(playing))
+        press(qtbot, playing, "c")
+    assert playing.preferences.view == "surface"
+    assert len({(image.shape, image.tobytes()) for image in pictures}) == 3
+
+
+def test_the_overlay_is_off_limits_in_the_voxel_view(playing):
+    playing.parts.top.view.pick("voxel")
+    assert not playing.parts.top.opacity.isEnabled()
+    playing.parts.top.view.pick("surface")
+    assert playing.parts.top.opacity.isEnabled()
+
+
+def test_segmentation_and_opacity_change_the_picture(playing, qtbot):
+    paused(qtbot, playing)
+    qtbot.wait(100)
+    playing.parts.top.opacity.setValue(100)
+    solid = picture(playing)
+    playing.parts.top.opacity.setValue(40)
+    assert playing.parts.top.percent.text() == "40 %"
+    faint = picture(playing)
+    press(qtbot, playing, "2")
+    without = picture(playing)
+    assert not np.array_equal(solid, faint)
+    assert not np.array_equal(faint, without)
+    assert not playing.parts.right.classes_section.isVisible()
+
+
+def test_decay_changes_the_surface(playing, qtbot):
+    paused(qtbot, playing)
+    playing.parts.top.segmentation.setChecked(False)
+    playing.parts.left.decay.setValue(5)
+    short = picture(playing)
+    playing.parts.left.decay.setValue(500)
+    assert picture(playing).astype(int).sum() > short.astype(int).sum()
+
+
+def test_depth_can_be_hidden_and_its_colours_changed(playing, qtbot):
+    right = playing.parts.right
+    qtbot.waitUntil(lambda: right.depth_view.pixels is not None)
+    paused(qtbot, playing)
+    qtbot.wait(100)
+    turbo = right.depth_view.pixels.copy()
+    right.map_picker.pick("viridis")
+    playing.tick()
+    assert not np.array_equal(right.depth_view.pixels, turbo)
+    press(qtbot, playing, "3")
+    assert not right.depth_section.isVisible()
+    press(qtbot, playing, "4")
+    assert not right.recognition_section.isVisible()
+    press(qtbot, playing, "1")
+    assert right.depth_section.isVisible() is playing.preferences.shows_depth
+
+
+def test_window_length_and_stride_reach_the_pipeline(playing, qtbot):
+    left = playing.parts.left
+    left.length.setValue(30)
+    left.stride.setValue(10)
+    windows = playing.session._pipeline.windows
+    assert (windows.length_us, windows.stride_us) == (30_000, 10_000)
+    assert left.suggested.isVisible()
+    qtbot.mouseClick(left.suggested, Qt.MouseButton.LeftButton)
+    windows = playing.session._pipeline.windows
+    assert (windows.length_us, windows.stride_us) == (50_000, 20_000)
+    assert not left.suggested.isVisible()
+
+
+@pytest.mark.parametrize("name", ["background", "refractory", "hot_pixels"])
+def test_each_filter_is_applied_and_says_what_it_removes(playing, qtbot, name):
+    left = playing.parts.left
+    qtbot.waitUntil(lambda: left.removal[name].text().endswith("%"))
+    left.filters[name].click()
+    assert playing.preferences.filters == (name,)
+    [step] = playing.session.filters
+    qtbot.waitUntil(lambda: step.num_seen > 0)
+    if name == "background":
+        qtbot.waitUntil(lambda: step.num_removed > 0)
+        qtbot.waitUntil(lambda: left.removal[name].text() != "−0 %")
+    left.filters[name].click()
+    assert playing.session.filters == ()
+
+
+def test_ctrl_f_leads_to_the_filters(playing):
+    playing.actions_.toggle_left()
+    playing.actions_.focus_filters()
+    assert playing.parts.left.isVisible()
+
+
+def test_panels_fold_and_unfold(window, qtbot):
+    for key, panel in (("F9", window.parts.left), ("F10", window.parts.right)):
+        press(qtbot, window, key)
+        assert not panel.isVisible()
+        press(qtbot, window, key)
+        assert panel.isVisible()
+
+
+def test_the_hud_can_be_hidden(playing, qtbot):
+    press(qtbot, playing, "o")
+    assert not playing.parts.hud.isVisible()
+
+
+def test_the_sheet_lists_the_keys_and_esc_closes_it(window, qtbot):
+    window.actions_.toggle_sheet()
+    assert window.parts.sheet.isVisible()
+    assert not window.parts.sheet.grab().toImage().isNull()
+    window.actions_.escape()
+    assert not window.parts.sheet.isVisible()
+
+
+def test_the_theme_changes_colours_at_once(window):
+    before = window.grab().toImage().pixelColor(300, 300)
+    window.actions_.toggle_theme()
+    after = window.grab().toImage().pixelColor(300, 300)
+    assert after.lightness() > before.lightness() + 100
+
+
+def test_full_screen_and_back(window, qtbot):
+    window.actions_.toggle_full_screen()
+    qtbot.waitUntil(window.isFullScreen)
+    window.actions_.escape()
+    qtbot.waitUntil(lambda: not window.isFullScreen())
+
+
+def test_a_missing_file_is_said_and_leaves_the_window_alive(window, qtbot, tmp_path):
+    window.open(str(tmp_path / "nothing.aedat4"))
+    qtbot.waitUntil(lambda: "nothing.aedat4" in window.parts.messages.text)
+    assert window.parts.messages.role == "error"
+    qtbot.mouseClick(window.parts.messages.unfold, Qt.MouseButton.LeftButton)
+    assert "nothing.aedat4" in window.parts.messages.details.toPlainText()
+    qtbot.mouseClick(window.parts.messages.dismiss, Qt.MouseButton.LeftButton)
+    assert window.parts.messages.text == ""
+
+
+def test_a_broken_engine_is_said_and_none_is_pretended(make_window, qtbot, tmp_path):
+    bad = tmp_path / "bad.onnx"
+    bad.write_bytes(b"garbage")
+    window = make_window()
+    window.parts.top.engine_picked.emit(str(bad))
+    qtbot.waitUntil(lambda: "bad.onnx" in window.parts.messages.text, timeout=10_000)
+    assert window.session.engine is None
+    qtbot.waitUntil(lambda: window.parts.top.engine.text() == "No engine")
+
+
+def test_the_engine_can_be_taken_away(playing, qtbot):
+    playing.parts.top.engine_picked.emit("none")
+    qtbot.waitUntil(lambda: playing.parts.top.engine.text() == "No engine")
+    assert playing.session.engine is None
+
+
+def test_a_provider_that_is_not_there_is_said(playing, qtbot):
+    playing.parts.top.provider_picked.emit("tensorrt")
+    qtbot.waitUntil(lambda: playing.parts.messages.text != "", timeout=10_000)
+
+
+def test_opening_another_source_replaces_the_one_that_plays(playing, qtbot, recording):
+    first = playing.session.source
+    playing.open(str(recording))
+    assert playing.session.source is not first
+    qtbot.waitUntil(lambda: playing.session.state is RUNNING)
+    qtbot.waitUntil(lambda: playing.parts.pages.currentWidget() is playing.parts.stage)
+
+
+def test_a_dropped_file_is_opened(window, qtbot, recording):
+    mime = QMimeData()
+    mime.setUrls([QUrl.fromLocalFile(str(recording))])
+    event = QDropEvent(
+        QPointF(600, 400),
+        Qt.DropAction.CopyAction,
+        mime,
+        Qt.MouseButton.LeftButton,
+        Qt.KeyboardModifier.NoModifier,
+    )
+    window.dropEvent(event)
+    qtbot.waitUntil(lambda: window.session.state is RUNNING)
+    assert window.preferences.recent == (str(recording),)
+
+
+def test_the_open_dialog_opens_what_was_chosen(window, qtbot, recording, monkeypatch):
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(recording), ""))
+    qtbot.mouseClick(window.parts.start.open_recording, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: window.session.state is RUNNING)
+    assert window.parts.left.source.buttons["recording"].isChecked()
+
+
+def test_a_recording_made_in_the_window_can_be_read(playing, qtbot, tmp_path, monkeypatch):
+    path = tmp_path / "made.aedat4"
+    monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
+    record = playing.parts.transport.record
+    qtbot.waitUntil(record.isEnabled)
+    qtbot.mouseClick(record, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: playing.session.recording.num_events > 0)
+    qtbot.waitUntil(lambda: record.text().endswith(" s"))
+    qtbot.mouseClick(record, Qt.MouseButton.LeftButton)
+    qtbot.waitUntil(lambda: "recorded" in playing.parts.messages.text)
+    assert playing.parts.messages.role == "note"
+    with open_recording(path) as made:
+        assert sum(len(packet) for packet in made.packets()) > 0
+
+
+def test_closing_while_recording_leaves_a_readable_file(playing, qtbot, tmp_path):
+    path = tmp_path / "closed.aedat4"
+    assert playing.session.start_recording(path)
+    recording = playing.session.recording
+    qtbot.waitUntil(lambda: recording.num_events > 0)
+    playing.close()
+    with open_recording(path) as made:
+        assert sum(len(packet) for packet in made.packets()) == recording.num_events
+
+
+def test_the_preferences_survive_a_restart(make_window, qtbot, recording):
+    first = make_window()
+    first.parts.top.opacity.setValue(35)
+    first.parts.top.view.pick("accumulated")
+    first.parts.left.length.setValue(33)
+    first.open(str(recording))
+    first.close()
+    read, notes = store.load(store.open_settings())
+    assert notes == []
+    assert (read.opacity, read.view, read.length_ms) == (0.35, "accumulated", 33.0)
+    assert read.recent == (str(recording),)
+    assert read == replace(first.preferences)
+
+
+def test_every_control_has_a_name_and_can_be_tabbed_to(playing):
+    kinds = (QAbstractButton, QSlider, QAbstractSpinBox, QLineEdit)
+    controls = [widget for kind in kinds for widget in playing.parts.root.findChildren(kind)]
+    for widget in controls:
+        if widget.objectName() == "qt_spinbox_lineedit":
+            continue
+        assert widget.accessibleName(), f"{widget} has no accessible name"
+        assert widget.focusPolicy() & Qt.FocusPolicy.TabFocus, widget.accessibleName()
+
+
+@pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
+def test_no_text_is_clipped(playing, qtbot, size):
+    playing.resize(*size)
+    qtbot.wait(50)
+    for label in playing.findChildren(QLabel):
+        if label.isVisible() and label.text() and not label.wordWrap():
+            needed = label.fontMetrics().horizontalAdvance(label.text())
+            assert label.width() >= needed, label.text()
