@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
+from app.bench.row import Row
 from events.packet import SensorSize
 from events.simulate.contrast import NOISY, ContrastSimulator
 from events.simulate.scene import Scene, SceneConfig, sample_window
@@ -18,30 +19,41 @@ WINDOW_US = 50_000
 NUM_SCENES = 4
 
 
-def measure_simulation(seconds: float = 1.0) -> dict[str, float]:
-    """Return figures of one thread's CPU time, which other programs do not disturb.
+def rows(seconds: float = 1.0) -> Iterator[Row]:
+    """Yield the cost of events from frames, of a scene in real time, and of training windows.
+
+    All are one thread's CPU time, which other programs do not disturb.
 
     Args:
-        seconds: Of event time simulated per scene and figure.
-
-    Returns:
-        ``contrast_ms_per_frame`` of a moving 346x260 picture at 1 kHz, and its
-        ``contrast_times_real_time``; ``render_ms_per_frame`` at 346x260; ``source_core_share`` of
-        playing scenes at 346x260 in real time, and their mean ``source_mev_per_s``;
-        ``sample_256x192_ms`` and ``sample_128x96_ms``, the cost of one 50 ms training window.
+        seconds: Of event time simulated for each figure.
     """
-    contrast_ms = _contrast_ms(num_frames=round(300 * seconds))
+    yield _row(
+        f"contrast simulator, {SENSOR} at 1 kHz",
+        _contrast_ms(num_frames=round(300 * seconds)),
+        "ms/frame",
+        baseline=1.0,
+        note="to real time on one core",
+    )
+    num_frames = max(round(50 * seconds), 2)
+    yield _row(f"rendering a scene, {SENSOR}", _render_ms(num_frames), "ms/frame")
     core_share, rate = _source_cost(round(seconds * 1e6))
+    yield _row(
+        f"synthetic source in real time, {SENSOR}",
+        100 * core_share,
+        "% of core",
+        baseline=100.0,
+        note=f"to real time on one core, at {rate:.2f} Mev/s",
+    )
     num_samples = max(round(20 * seconds), 2)
-    return {
-        "contrast_ms_per_frame": contrast_ms,
-        "contrast_times_real_time": 1.0 / contrast_ms,
-        "render_ms_per_frame": _render_ms(num_frames=max(round(50 * seconds), 2)),
-        "source_core_share": core_share,
-        "source_mev_per_s": rate,
-        "sample_256x192_ms": _sample_ms(SensorSize(256, 192), num_samples),
-        "sample_128x96_ms": _sample_ms(SensorSize(128, 96), num_samples),
-    }
+    for size in (SensorSize(256, 192), SensorSize(128, 96)):
+        cost_ms = _sample_ms(size, num_samples)
+        yield _row(f"training window of {WINDOW_US // 1000} ms, {size}", cost_ms, "ms")
+
+
+def _row(
+    name: str, value: float, unit: str, *, baseline: float | None = None, note: str = ""
+) -> Row:
+    return Row(section="simulate", name=name, value=value, unit=unit, baseline=baseline, note=note)
 
 
 def _cpu_ms(work: Callable[[int], object], num_times: int) -> float:
@@ -102,8 +114,8 @@ def _sample_ms(size: SensorSize, num_samples: int) -> float:
 
 def main() -> None:
     """Print the figures, one a line."""
-    for name, value in measure_simulation().items():
-        print(f"{name:28s} {value:8.3f}")  # noqa: T201
+    for row in rows():
+        print(f"{row.name:48s} {row.value:8.3f} {row.unit}  {row.note}".rstrip())  # noqa: T201
 
 
 if __name__ == "__main__":
