@@ -4,20 +4,18 @@ from __future__ import annotations
 
 import argparse
 import dataclasses
-import importlib
 import json
 import os
 import platform
 import sys
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from app.cli import UserError
 
 if TYPE_CHECKING:
     from app.bench.row import Row
-
-SECTIONS = ("decode", "representations", "simulate", "engine", "pipeline", "display", "gpu")
-"""Files of app/bench, in the order in which they run."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -25,11 +23,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "input", nargs="?", metavar="INPUT", help="a recording to decode; default: one made here"
     )
-    parser.add_argument("--engine", metavar="E", help="default: the one that ships with Saccade")
+    parser.add_argument(
+        "--engine", type=Path, metavar="E", help="default: the one that ships with Saccade"
+    )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
     parser.add_argument(
-        "--only", nargs="+", choices=SECTIONS, default=SECTIONS, metavar="SECTION",
-        help=f"sections to run: {', '.join(SECTIONS)}",
+        "--only", nargs="+", metavar="SECTION",
+        help="sections to run, such as: engine pipeline; default: all",
     )  # fmt: skip
 
 
@@ -50,20 +50,14 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _rows(args: argparse.Namespace) -> Iterator[Row]:
-    from app.engines import default_engine_path, load_engine
+    from app.bench.sections import SECTIONS, Request
 
-    engine_path = Path(args.engine) if args.engine else None
-    arguments: dict[str, tuple[Any, ...]] = {"decode": (args.input,)}
-    if {"engine", "pipeline", "gpu"} & set(args.only):
-        engine_path = engine_path or default_engine_path()
-        arguments["engine"] = (engine_path,)
-        arguments["gpu"] = (engine_path,)
-    for section in args.only:
-        if section == "pipeline":
-            assert engine_path is not None
-            arguments[section] = (load_engine(engine_path),)
-        module = importlib.import_module(f"app.bench.{section}")
-        yield from module.rows(*arguments.get(section, ()))
+    unknown = sorted(set(args.only or ()) - set(SECTIONS))
+    if unknown:
+        raise UserError(f"no section {', '.join(unknown)}: choose from {', '.join(SECTIONS)}")
+    request = Request(recording=args.input, engine=args.engine)
+    for section in args.only or SECTIONS:
+        yield from SECTIONS[section](request)
 
 
 def machine_line() -> str:

@@ -68,6 +68,17 @@ class OnnxEngine:
             raise EngineError(f"{self._provider} failed: {_first_line(error)}") from error
         return self._outputs
 
+    def run_on_device(self, address: int) -> Outputs:
+        """Return the raw outputs for a grid that is in the GPU's memory already.
+
+        Args:
+            address: Of a contiguous (C, input_height, input_width) float32 array that is complete.
+        """
+        shape = self._grid.shape
+        self._binding.bind_input(INPUT, "cuda", 0, np.float32, shape, address)
+        self._session.run_with_iobinding(self._binding)
+        return self._outputs
+
     def close(self) -> None:
         """Drop nothing by hand: the session frees its memory with its last reference."""
 

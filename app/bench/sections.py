@@ -1,0 +1,121 @@
+"""The sections of `saccade bench` in their order: each a function from the request to rows."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.bench.row import Row
+from app.engines import default_engine_path, load_engine
+
+MADE_EVENTS, MADE_US, PACKET_US = 4_000_000, 1_000_000, 10_000
+"""Of the recording that is made where none is given."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """What the user asked to measure on."""
+
+    recording: str | None = None
+    """To decode; None makes one."""
+    engine: Path | None = None
+    """None is the engine that ships with Saccade."""
+
+    @property
+    def engine_path(self) -> Path:
+        return self.engine or default_engine_path()
+
+
+def _decode(request: Request) -> Iterator[Row]:
+    from app.bench.decode import decode_rates
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = request.recording or write_recording(Path(folder) / "bench.aedat4")
+        rates = decode_rates(path)
+        for name, rate in rates.items():
+            yield Row(
+                section="decode",
+                name=f"{Path(path).name} by {name}",
+                value=rate,
+                unit="Mev/s",
+                baseline=None if name == "dv-processing" else rates.get("dv-processing"),
+                is_higher_better=True,
+            )
+
+
+def write_recording(path: Path) -> Path:
+    """Write a recording of MADE_EVENTS events of moving edges, LZ4 as cameras write it."""
+    from app.bench.representations import VGA, moving_edges
+    from events.recordings.aedat4_writer import Aedat4Writer
+
+    packet = moving_edges(VGA, MADE_EVENTS, MADE_US)
+    with Aedat4Writer(path, VGA, "bench") as writer:
+        for start_us in range(packet.start_us, packet.end_us, PACKET_US):
+            writer.write(packet.between(start_us, start_us + PACKET_US))
+    return path
+
+
+def _representations(request: Request) -> Iterator[Row]:
+    from app.bench import representations
+
+    return representations.rows()
+
+
+def _simulate(request: Request) -> Iterator[Row]:
+    from app.bench.simulate import measure_simulation
+
+    figures = measure_simulation()
+    yield Row(
+        section="simulate",
+        name="contrast thresholds, 346x260 at 1 kHz",
+        value=figures["contrast_ms_per_frame"],
+        unit="ms/frame",
+        baseline=1.0,
+        note="to real time on one core",
+    )
+    yield Row(
+        section="simulate",
+        name="synthetic scene, 346x260",
+        value=1 / figures["source_core_share"],
+        unit="x",
+        baseline=1.0,
+        is_higher_better=True,
+        note=f"real time on one core, {figures['source_mev_per_s']:.2f} Mev/s",
+    )
+
+
+def _engine(request: Request) -> Iterator[Row]:
+    from app.bench import engine
+
+    return engine.rows(request.engine_path)
+
+
+def _pipeline(request: Request) -> Iterator[Row]:
+    from app.bench import pipeline
+
+    return pipeline.rows(load_engine(request.engine_path))
+
+
+def _display(request: Request) -> Iterator[Row]:
+    from app.bench import display
+
+    return display.rows()
+
+
+def _gpu(request: Request) -> Iterator[Row]:
+    from app.bench import gpu
+
+    return gpu.rows(request.engine_path)
+
+
+SECTIONS: dict[str, Callable[[Request], Iterator[Row]]] = {
+    "decode": _decode,
+    "representations": _representations,
+    "simulate": _simulate,
+    "engine": _engine,
+    "pipeline": _pipeline,
+    "display": _display,
+    "gpu": _gpu,
+}
