@@ -14,8 +14,9 @@ _ROUNDS = 7
 def decode_rates(path: str | Path) -> dict[str, float]:
     """Return million events a second, of a file in the page cache, on one thread.
 
-    Both hand out the packets of the file as numpy arrays; ours are checked (order, bounds, polarity), which
-    dv-processing's are not. The best of several rounds in turn, so that both meet the same noise.
+    Both hand out the packets of the file as numpy arrays; ours are checked (order, bounds,
+    polarity), which dv-processing's are not. The best of several rounds in turn, so that both meet
+    the same noise.
 
     Args:
         path: A whole AEDAT4 recording with events.

@@ -1,4 +1,4 @@
-"""`saccade convert`: write a recording anew, in another compression, with an index and without damage."""
+"""`saccade convert`: write a recording anew: another compression, an index, no damage."""
 
 from __future__ import annotations
 
@@ -43,7 +43,8 @@ def run(args: argparse.Namespace) -> int:
         sizes = recording.path.stat().st_size, output.stat().st_size
         damage = recording.damage
     print(  # noqa: T201
-        f"{output}: {writer.num_events:,} events, {sizes[1] / 1e6:.2f} MB (from {sizes[0] / 1e6:.2f} MB)"
+        f"{output}: {writer.num_events:,} events, "
+        f"{sizes[1] / 1e6:.2f} MB (from {sizes[0] / 1e6:.2f} MB)"
     )
     if not damage.is_clean:
         print(f"saccade: {args.input} is damaged: {damage}", file=sys.stderr)  # noqa: T201
@@ -56,7 +57,9 @@ def _copy(recording: Recording, writer: Aedat4Writer) -> None:
         _tagged(((packet.start_us, packet) for packet in recording.packets()), writer.write),
         _tagged(((frame.t_us, frame) for frame in recording.frames()), writer.write_frame),
         _tagged(((int(rows["t"][0]), rows) for rows in recording.imu()), writer.write_imu),
-        _tagged(((int(rows["t"][0]), rows) for rows in recording.triggers()), writer.write_triggers),
+        _tagged(
+            ((int(rows["t"][0]), rows) for rows in recording.triggers()), writer.write_triggers
+        ),
     ]
     for _, item, write in merge(*streams, key=lambda entry: entry[0]):
         write(item)

@@ -69,7 +69,10 @@ def _as_text(summary: Summary) -> str:
         ("streams", ", ".join(_stream(s.kind, s.num_elements) for s in summary.streams)),
         ("events", f"{summary.num_events:,}{on_share}"),
         ("duration", f"{summary.duration_s:.6g} s{_started(summary.start_us)}"),
-        ("rate", f"{_rate(summary.mean_rate_per_s)} mean, {_rate(summary.peak_rate_per_s)} peak (10 ms)"),
+        (
+            "rate",
+            f"{_rate(summary.mean_rate_per_s)} mean, {_rate(summary.peak_rate_per_s)} peak (10 ms)",
+        ),
         ("damage", str(summary.damage)),
     ]
     return "\n".join(f"{name:<11}{text}" for name, text in lines)

@@ -1,7 +1,7 @@
 """AEDAT4 recordings, as iniVation's cameras and dv-processing write them.
 
-Our own reader: dv-processing 2.0.4 spins for ever, holding the GIL, on a damaged LZ4 packet. Nothing in the file
-is trusted: what cannot be true is skipped and counted in ``damage``.
+Our own reader: dv-processing 2.0.4 spins for ever, holding the GIL, on a damaged LZ4 packet.
+Nothing in the file is trusted: what cannot be true is skipped and counted in ``damage``.
 """
 
 from __future__ import annotations
@@ -109,7 +109,7 @@ class Aedat4Recording:
             pending, num_lost, start_us = [], 0, stop_us
 
     def event_batches(self) -> Iterator[EventArray]:
-        """Yield all events, checked and in order, in the pieces in which they are decoded: nothing is copied."""
+        """Yield all events, checked and in order, in the pieces in which they are decoded."""
         for events, _ in self._events.batches(*self._span()):
             yield events
 

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from itertools import chain
 
 import numpy as np
+import numpy.typing as npt
 
 from events.packet import EVENT_DTYPE, EventArray, SensorSize
 from events.recordings.aedat4_file import Aedat4File
@@ -20,6 +21,7 @@ from events.recordings.event_checks import (
 )
 from events.recordings.recording import MAX_QUIET_US
 
+Ordinals = npt.NDArray[np.int64]
 _BATCH_EVENTS = 8192
 """Small packets are checked this many events at a time: numpy's price is per call."""
 _PLACES_AT_ONCE = 1024
@@ -60,7 +62,7 @@ class Aedat4Events:
         return self._span
 
     def batches(self, start_us: int, end_us: int) -> Iterator[tuple[EventArray, int]]:
-        """Yield (events, how many are known to be lost near them) of [start_us, end_us), in order."""
+        """Yield (events, number known to be lost near them) of [start_us, end_us), in order."""
         self._refresh()
         for events, num_lost in self._clean(self._between(start_us, end_us)):
             t = events["t"]
@@ -88,7 +90,7 @@ class Aedat4Events:
                 return max([at_least, *last])
             num *= 4
 
-    def _between(self, start_us: int, end_us: int) -> Sequence[int]:
+    def _between(self, start_us: int, end_us: int) -> Ordinals:
         """Return the ordinals of all packets that can hold events of [start_us, end_us)."""
         ordinals = self._ordinals
         entries = self._file.entries
@@ -96,10 +98,13 @@ class Aedat4Events:
             rows = entries.rows[ordinals]
             first = np.searchsorted(rows["end_us"], start_us)
             last = np.searchsorted(rows["start_us"], end_us)
-            return ordinals[first:last]  # type: ignore[return-value]
+            return ordinals[first:last]
         if self._span is not None and start_us <= self._span[0]:
-            return ordinals  # type: ignore[return-value]
-        low, high = 0, len(ordinals)  # the last packet that starts before start_us may reach past it
+            return ordinals
+        low, high = (
+            0,
+            len(ordinals),
+        )  # the last packet that starts before start_us may reach past it
         while low < high:
             middle = (low + high) // 2
             first_us = self._first_us(middle)
@@ -107,17 +112,17 @@ class Aedat4Events:
                 low = middle + 1
             else:
                 high = middle
-        return ordinals[max(low - 1, 0) :]  # type: ignore[return-value]
+        return ordinals[max(low - 1, 0) :]
 
     def _first_us(self, place: int) -> int | None:
-        """Return when the packet at ``place`` of the stream starts, or the next one that is not damaged."""
+        """Return when the packet at ``place`` starts, or the next one that is not damaged."""
         for ordinal in self._ordinals[place : place + _NUM_AT_END]:
             first_us = self._file.first_event_us(int(ordinal))
             if first_us is not None:
                 return first_us
         return None
 
-    def _decoded(self, ordinals: Sequence[int]) -> Iterator[_Batch]:
+    def _decoded(self, ordinals: Ordinals) -> Iterator[_Batch]:
         batch = _Batch([], [], [], 0)
         rows, has_times = self._file.entries.rows, self._file.entries.has_times
         num_events = 0
@@ -138,9 +143,9 @@ class Aedat4Events:
         if batch.parts or batch.num_lost:
             yield batch
 
-    def _places(self, ordinals: Sequence[int]) -> Iterator[tuple[int, int, int]]:
-        """Yield (ordinal, position, size): taken from the table many at a time, one by one is slow."""
-        chosen, rows = np.asarray(ordinals), self._file.entries.rows
+    def _places(self, ordinals: Ordinals) -> Iterator[tuple[int, int, int]]:
+        """Yield (ordinal, position, size), fetched many at a time: one by one is slow."""
+        chosen, rows = ordinals, self._file.entries.rows
         for start in range(0, len(chosen), _PLACES_AT_ONCE):
             some = chosen[start : start + _PLACES_AT_ONCE]
             columns = rows[some]
@@ -148,8 +153,8 @@ class Aedat4Events:
                 some.tolist(), columns["position"].tolist(), columns["size"].tolist(), strict=True
             )
 
-    def _clean(self, ordinals: Sequence[int]) -> Iterator[tuple[EventArray, int]]:
-        """Yield checked events; one batch is decoded ahead, to tell a wrong time from a late one."""
+    def _clean(self, ordinals: Ordinals) -> Iterator[tuple[EventArray, int]]:
+        """Yield checked events; decodes one batch ahead, to tell a wrong time from a late one."""
         batch: _Batch | None = None
         last_us = 0
         # The file's own table tells the times that a batch must keep to: nothing to look ahead for.
@@ -199,7 +204,7 @@ class Aedat4Events:
         return kept, batch.num_lost + num_dropped
 
     def _bounds(self, batch: _Batch, following: _Batch | None, last_us: int) -> Bounds:
-        """Return the times that the batch must keep to: from the file's table, else from its neighbours."""
+        """Return the times to keep to: from the file's table, else from the batch's neighbours."""
         entries = self._file.entries
         if entries.has_times:
             rows = entries.rows

@@ -1,4 +1,4 @@
-"""Aedat4File: the packets of an AEDAT4 file, found and decompressed, with what is damaged counted."""
+"""Aedat4File: the packets of an AEDAT4 file, found and decompressed, their damage counted."""
 
 from __future__ import annotations
 
@@ -108,7 +108,7 @@ class Aedat4File:
             return None
 
     def first_event_us(self, ordinal: int) -> int | None:
-        """Return the time of a packet's first event with as little work as possible; None if damaged."""
+        """Return the time of a packet's first event, decoding no more; None if damaged."""
         row = self.entries.rows[ordinal]
         data = self._file.read(int(row["position"]), int(row["size"]), 0)
         try:
@@ -118,8 +118,11 @@ class Aedat4File:
             return None
 
     def count_dropped(self, ordinal: int, out_of_bounds: int, out_of_order: int) -> None:
-        """Remember how many events of a packet were dropped; a second reading counts nothing twice."""
-        for counts, number in ((self._out_of_bounds, out_of_bounds), (self._out_of_order, out_of_order)):
+        """Remember how many events of a packet were dropped; reading again counts nothing twice."""
+        for counts, number in (
+            (self._out_of_bounds, out_of_bounds),
+            (self._out_of_order, out_of_order),
+        ):
             if number:
                 counts[ordinal] = number
 
@@ -134,7 +137,8 @@ class Aedat4File:
             header = read_header(self._file.read(0, needed, 0), self.path)
         if isinstance(header, int):
             raise RecordingError(
-                f"{self.path} is cut short: {self._file.size:,} bytes, its header alone has {header:,}"
+                f"{self.path} is cut short: {self._file.size:,} bytes, "
+                f"its header alone has {header:,}"
             )
         return header
 

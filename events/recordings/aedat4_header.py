@@ -1,4 +1,4 @@
-"""The header of an AEDAT4 file: version line, compression, where the index is, and the streams as XML.
+"""The header of an AEDAT4 file: compression, where the index is, and the streams as XML.
 
 Format: https://docs.inivation.com/software/software-advanced-usage/file-formats/aedat-4.0.html.
 """
@@ -56,14 +56,17 @@ def read_header(start: bytes, path: object) -> Header | int:
     num_bytes = base + 4 + int(struct.unpack_from("<I", start, base)[0])
     if num_bytes > MAX_HEADER_BYTES:
         raise RecordingError(
-            f"{path} is damaged: its header claims {num_bytes:,} bytes, the limit is {MAX_HEADER_BYTES:,}"
+            f"{path} is damaged: its header claims {num_bytes:,} bytes, "
+            f"the limit is {MAX_HEADER_BYTES:,}"
         )
     if len(start) < num_bytes:
         return num_bytes
     try:
         return _parse(start[base:num_bytes], num_bytes)
     except (ValueError, ElementTree.ParseError) as error:
-        raise RecordingError(f"{path} is damaged in its header ({error}): nothing can be read") from None
+        raise RecordingError(
+            f"{path} is damaged in its header ({error}): nothing can be read"
+        ) from None
 
 
 def write_header(compression: Compression, streams: Sequence[Stream]) -> bytes:
@@ -72,7 +75,9 @@ def write_header(compression: Compression, streams: Sequence[Stream]) -> bytes:
     info += bytes(-len(info) % 4)
     length = len(info.rstrip(b"\0"))
     # Table at byte 28, index position at byte 40, text at byte 52: each aligned as its type needs.
-    prefix = _PREFIX.pack(48 + len(info), 24, b"IOHE", 10, 20, 4, 12, 8, 10, compression, 12, _NO_INDEX, length)
+    prefix = _PREFIX.pack(
+        48 + len(info), 24, b"IOHE", 10, 20, 4, 12, 8, 10, compression, 12, _NO_INDEX, length
+    )
     return VERSION_LINE + prefix + info
 
 
@@ -101,7 +106,9 @@ def _from_xml(text: str) -> tuple[Stream, ...]:
     streams = []
     for node in ElementTree.fromstring(text).iterfind("./node[@name='outInfo']/node"):
         attributes = {item.get("key"): item.text or "" for item in node.iterfind("./attr")}
-        info = {item.get("key"): item.text or "" for item in node.iterfind("./node[@name='info']/attr")}
+        info = {
+            item.get("key"): item.text or "" for item in node.iterfind("./node[@name='info']/attr")
+        }
         kind = attributes.get("typeIdentifier", "")
         sensor = None
         if "sizeX" in info and "sizeY" in info:
@@ -126,7 +133,10 @@ def _to_xml(compression: Compression, streams: Sequence[Stream]) -> str:
     for stream in streams:
         info = {"source": ("string", stream.camera)}
         if stream.sensor is not None:
-            info |= {"sizeX": ("int", str(stream.sensor.width)), "sizeY": ("int", str(stream.sensor.height))}
+            info |= {
+                "sizeX": ("int", str(stream.sensor.width)),
+                "sizeY": ("int", str(stream.sensor.height)),
+            }
         path = f"/outInfo/{stream.id}/"
         about = {
             "compression": ("string", compression.name),
@@ -145,5 +155,6 @@ def _to_xml(compression: Compression, streams: Sequence[Stream]) -> str:
 
 def _attributes(values: dict[str, tuple[str, str]]) -> str:
     return "".join(
-        f'\n<attr key="{key}" type="{kind}">{escape(value, quote=False)}</attr>' for key, (kind, value) in values.items()
+        f'\n<attr key="{key}" type="{kind}">{escape(value, quote=False)}</attr>'
+        for key, (kind, value) in values.items()
     )

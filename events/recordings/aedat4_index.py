@@ -21,7 +21,7 @@ ENTRY_DTYPE: np.dtype[np.void] = np.dtype(
         "itemsize": 48,
     }
 )
-"""One packet: ``position`` of its payload, ``size`` on disk, first and last time [start_us, end_us]."""
+"""One packet: ``position`` of its payload, ``size`` on disk, first and last time."""
 
 _FIELDS = {
     "position": (0, "<i8"),
@@ -43,7 +43,7 @@ class Entries:
     rows: npt.NDArray[np.void]
     """(N,) of ENTRY_DTYPE."""
     has_times: bool
-    """Whether times and numbers of elements are known: from the file's own table, not from a scan."""
+    """Whether times and numbers of elements are known, from the file's own table."""
 
     def of_stream(self, stream_id: int) -> npt.NDArray[np.int64]:
         """Return the ordinals of a stream's packets."""
@@ -51,7 +51,11 @@ class Entries:
 
 
 def read_index(
-    data: bytes, compression: Compression, first_position: int, index_position: int, event_stream: int
+    data: bytes,
+    compression: Compression,
+    first_position: int,
+    index_position: int,
+    event_stream: int,
 ) -> Entries:
     """Return the packets that a file's own table names.
 
@@ -63,7 +67,8 @@ def read_index(
         event_stream: Id of the stream of events, whose times must be in order; -1 without one.
 
     Raises:
-        IndexDamaged: The table does not decompress, or does not account for every byte between the two positions.
+        IndexDamaged: The table does not decompress, or does not account for every byte between the
+            two positions.
     """
     try:
         table = decompress(data, compression, MAX_INDEX_BYTES)

@@ -49,11 +49,11 @@ def decode_events(buffer: bytes | memoryview) -> EventArray:
         start, length = flatbuffer.root(buffer).vector(0, 16)
     if length == 0:
         return np.empty(0, EVENT_DTYPE)
-    return np.frombuffer(buffer, EVENT_DTYPE, length, start)  # type: ignore[return-value]
+    return np.frombuffer(buffer, EVENT_DTYPE, length, start)
 
 
 def decode_event_parts(chunks: list[bytes]) -> list[EventArray]:
-    """Return the events of a buffer in pieces, as views of its pieces: joining them would be one copy more.
+    """Return the events of a buffer as views of its pieces: joining them would be one copy more.
 
     Raises:
         FlatBufferError: The buffer does not hold a vector of events.
@@ -110,7 +110,12 @@ def decode_frame(buffer: bytes) -> Frame:
     start, length = table.vector(10, 1)
     if kind & 7 or not 1 <= channels <= 4:
         raise FlatBufferError(f"pixel format {kind} is not one of 8 bits")
-    if width < 0 or height < 0 or width * height > _MAX_PIXELS or length != width * height * channels:
+    if (
+        width < 0
+        or height < 0
+        or width * height > _MAX_PIXELS
+        or length != width * height * channels
+    ):
         raise FlatBufferError(f"{length} bytes are not {width}x{height} pixels of {channels} bytes")
     pixels = np.frombuffer(buffer, np.uint8, length, start) if length else np.empty(0, np.uint8)
     shape = (height, width) if channels == 1 else (height, width, channels)
@@ -133,7 +138,9 @@ def encode_frame(frame: Frame) -> bytes:
     pixels = np.ascontiguousarray(frame.pixels)
     channels = pixels.shape[2] if pixels.ndim == 3 else 1
     if pixels.dtype != np.uint8 or pixels.ndim not in (2, 3) or channels not in (1, 3, 4):
-        raise ValueError(f"a frame must be (H, W[, 3 or 4]) uint8, got {pixels.shape} {pixels.dtype}")
+        raise ValueError(
+            f"a frame must be (H, W[, 3 or 4]) uint8, got {pixels.shape} {pixels.dtype}"
+        )
     # The table stands at byte 52; its fields by number, as offsets from there (0: left out).
     offsets = (4, 0, 0, 12, 20, 44, 36, 38, 40, 42, 48, 28, 45)
     head = struct.pack("<II4s10xHH13H", 0, 48, b"FRME", 30, 52, *offsets)
@@ -181,4 +188,6 @@ def encode_triggers(signals: npt.NDArray[np.void]) -> bytes:
     """Return the buffer of (N,) signals of TRIGGER_DTYPE."""
     rows: Any = np.zeros(len(signals), _TRIGGER_RECORD)
     rows["t"], rows["kind"] = signals["t"], signals["kind"]
-    return flatbuffer.write_tables(b"TRIG", rows, {name: n for name, (n, _) in _TRIGGER_FIELDS.items()})
+    return flatbuffer.write_tables(
+        b"TRIG", rows, {name: n for name, (n, _) in _TRIGGER_FIELDS.items()}
+    )

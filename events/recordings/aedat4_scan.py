@@ -1,7 +1,7 @@
 """Finding the packets of an AEDAT4 file without its index: from header to header, past broken ones.
 
-A packet is i32 stream, i32 size, payload. Where a header cannot be right, the bytes are searched for the
-next payload that starts as one must, with a header before it that fits.
+A packet is i32 stream, i32 size, payload. Where a header cannot be right, the bytes are searched
+for the next payload that starts as one must, with a header before it that fits.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ class Scanner:
         return self._num_skipped + self._end - self._position
 
     def advance(self, end: int) -> list[tuple[int, int, int]]:
-        """Return (position of the payload, size, stream id) of the packets from where the last call stopped.
+        """Return (payload's position, size, stream id) of the packets that follow the last call's.
 
         Args:
             end: Where packets end by now: the file's size, or the index's position.
@@ -54,7 +54,9 @@ class Scanner:
             if self._is_packet(self._position, end):
                 if following < end and not self._is_header(following, end):
                     # Either this size is wrong or the next header: a packet inside this one tells.
-                    inside = self._search(self._position + HEADER_BYTES + 1, min(following, end), end)
+                    inside = self._search(
+                        self._position + HEADER_BYTES + 1, min(following, end), end
+                    )
                     if inside is not None:
                         self._skip_to(inside)
                         continue
@@ -73,7 +75,7 @@ class Scanner:
         self._position = position
 
     def _is_packet(self, position: int, end: int) -> bool:
-        """Whether a packet starts here: a right payload, or (of a type unknown) the right neighbours."""
+        """Whether a packet starts here: right payload, or (of unknown type) right neighbours."""
         if not self._is_header(position, end):
             return False
         stream_id, size = self._header(position)

@@ -1,7 +1,8 @@
-"""Aedat4Writer: streams into a file that is readable at every moment, also after a kill or a full disk.
+"""Aedat4Writer: streams into a file that is readable at every moment, also after a kill.
 
-Each packet reaches the operating system whole and at once; the index follows when the file is closed, and until then
-its header says that there is none, so that readers look for the packets themselves.
+Each packet reaches the operating system whole and at once; the index follows when the file is
+closed, and until then its header says that there is none, so that readers look for the packets
+themselves.
 """
 
 from __future__ import annotations
@@ -32,7 +33,7 @@ PACKET_EVENTS = 10_000
 PACKET_US = 10_000
 """A packet is written when it has so many events or spans so long: what a kill can lose."""
 RESERVED_BYTES = 32 << 20
-"""Writing stops while so much of the disk is free: enough to close the file, and to keep a system alive."""
+"""Writing stops while so much of the disk is free: enough to close the file."""
 _CHECK_EVERY_BYTES = 8 << 20
 _HEADER = struct.Struct("<ii")
 _EVENT_BITS = np.int64(0xFF_FFFF_FFFF)
@@ -46,7 +47,8 @@ class Aedat4Writer:
         path: With the suffix .aedat4, which dv-processing insists on.
         sensor: Of the events and frames.
         camera: Model and serial number, as the file's origin.
-        compression: "none", "lz4", "lz4_high", "zstd" or "zstd_high"; the high ones are too slow for a live camera.
+        compression: "none", "lz4", "lz4_high", "zstd" or "zstd_high"; the high ones are too slow
+            for a live camera.
         overwrite: Whether to replace a file that is there.
         kinds: The streams to declare, of "events", "frames", "imu" and "triggers".
     """
@@ -62,7 +64,9 @@ class Aedat4Writer:
     ) -> None:
         self.path = Path(path)
         if self.path.suffix != SUFFIX:
-            raise ValueError(f"{path} must end in {SUFFIX}: other programs do not open it otherwise")
+            raise ValueError(
+                f"{path} must end in {SUFFIX}: other programs do not open it otherwise"
+            )
         if compression.upper() not in Compression.__members__:
             names = ", ".join(name.lower() for name in Compression.__members__)
             raise ValueError(f"compression must be one of {names}, got {compression!r}")
@@ -75,7 +79,9 @@ class Aedat4Writer:
         self._compression = Compression[compression.upper()]
         self._compress = compressor(self._compression)
         self._streams = {
-            kind: Stream(number, kind, kind, camera, sensor if kind in ("events", "frames") else None)
+            kind: Stream(
+                number, kind, kind, camera, sensor if kind in ("events", "frames") else None
+            )
             for number, kind in enumerate(kinds)
         }
         self._file: int | None = None
@@ -97,7 +103,9 @@ class Aedat4Writer:
         try:
             self._file = os.open(self.path, flags, 0o644)
         except FileExistsError:
-            raise FileExistsError(f"{self.path} exists: choose another name, or overwrite it") from None
+            raise FileExistsError(
+                f"{self.path} exists: choose another name, or overwrite it"
+            ) from None
         except OSError as error:
             raise type(error)(f"{self.path} cannot be written: {error.strerror}") from None
         self._append(write_header(self._compression, list(self._streams.values())))
@@ -119,7 +127,9 @@ class Aedat4Writer:
             OSError: The disk is full or gone; what was written before stays readable.
         """
         if packet.sensor != self._sensor:
-            raise ValueError(f"{self.path} is of a {self._sensor} sensor, got events of {packet.sensor}")
+            raise ValueError(
+                f"{self.path} is of a {self._sensor} sensor, got events of {packet.sensor}"
+            )
         if len(packet):
             first_us = int(packet.t[0])
             if first_us < self._last_us:
@@ -163,7 +173,7 @@ class Aedat4Writer:
             self._file = None
 
     def _flush(self, is_last: bool) -> None:
-        """Write the pending events as packets of at most PACKET_EVENTS, the rest too if ``is_last``."""
+        """Write pending events as packets of at most PACKET_EVENTS, the rest too if ``is_last``."""
         if not self._pending:
             return
         events = join_events(self._pending)
@@ -172,7 +182,9 @@ class Aedat4Writer:
         self._pending = [events[stop:]] if stop < len(events) else []
         self._num_pending = len(events) - stop
         for start in range(0, stop, PACKET_EVENTS):
-            part: Any = np.ascontiguousarray(events[start : min(start + PACKET_EVENTS, stop)]).copy()
+            part: Any = np.ascontiguousarray(
+                events[start : min(start + PACKET_EVENTS, stop)]
+            ).copy()
             part.view(np.int64)[1::2] &= _EVENT_BITS
             payload = aedat4_payloads.encode_events(part)
             self._write("events", payload, len(part), int(part["t"][0]), int(part["t"][-1]))
@@ -182,7 +194,9 @@ class Aedat4Writer:
         if len(rows):
             self._write(kind, payload, len(rows), int(rows["t"].min()), int(rows["t"].max()))
 
-    def _write(self, kind: str, payload: bytes, num_elements: int, start_us: int, end_us: int) -> None:
+    def _write(
+        self, kind: str, payload: bytes, num_elements: int, start_us: int, end_us: int
+    ) -> None:
         stream = self._streams.get(kind)
         if stream is None:
             raise ValueError(f"{self.path} has no stream of {kind}: declare it in kinds")
@@ -233,12 +247,18 @@ class Aedat4Writer:
             return  # opening the file tells what is wrong
         if free < RESERVED_BYTES:
             raise OSError(
-                f"the disk of {self.path} is full ({free >> 20} MiB free, {RESERVED_BYTES >> 20} MiB are needed): "
-                f"free some space; {self.num_events:,} events are safe in the file"
+                f"the disk of {self.path} is full ({free >> 20} MiB free, "
+                f"{RESERVED_BYTES >> 20} MiB are needed): free some space; "
+                f"{self.num_events:,} events are safe in the file"
             )
 
     def _write_error(self, error: OSError) -> OSError:
-        what = "the disk is full" if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)) else str(error.strerror)
+        what = (
+            "the disk is full"
+            if error.errno in (errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC))
+            else str(error.strerror)
+        )
         return OSError(
-            f"writing {self.path} failed: {what}; the {self.num_events:,} events before are safe in it"
+            f"writing {self.path} failed: {what}; "
+            f"the {self.num_events:,} events before are safe in it"
         )

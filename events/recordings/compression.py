@@ -1,8 +1,8 @@
 """The compressions of AEDAT4 packets: bounded in memory whatever the bytes say.
 
 LZ4 frames are taken apart here and their blocks handed to ``lz4.block``: three times as fast as
-``lz4.frame.decompress``, which guesses the output's size and grows it; and no frame can ask for more
-than its blocks hold.
+``lz4.frame.decompress``, which guesses the output's size and grows it; and no frame can ask for
+more than its blocks hold.
 Format: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md.
 """
 
@@ -77,7 +77,7 @@ def decompress_chunks(
 
 
 def decompress_start(data: bytes, compression: Compression, num_bytes: int) -> bytes:
-    """Return the first ``num_bytes`` or more of what ``data`` holds, without the rest where that is less work."""
+    """Return the first ``num_bytes`` or more of what ``data`` holds, and seldom all of it."""
     if compression is Compression.NONE:
         return data[:num_bytes]
     chunks = _lz4_blocks(data) if compression.magic == LZ4_MAGIC else _zstd_chunks(data, num_bytes)
@@ -129,7 +129,11 @@ def _lz4_blocks(data: bytes) -> Iterator[bytes]:
     flags, block_id = data[4], data[5] >> 4 & 7
     if flags >> 6 != 1 or block_id not in _LZ4_BLOCK_BYTES:
         raise CompressionError(f"LZ4 frame has version {flags >> 6} and block size {block_id}")
-    block_bytes, is_linked, has_checksums = _LZ4_BLOCK_BYTES[block_id], not flags & 32, bool(flags & 16)
+    block_bytes, is_linked, has_checksums = (
+        _LZ4_BLOCK_BYTES[block_id],
+        not flags & 32,
+        bool(flags & 16),
+    )
     position = 7 + (8 if flags & 8 else 0) + (4 if flags & 1 else 0)
     history, view, unpack = b"", memoryview(data), lz4.block.decompress
     try:

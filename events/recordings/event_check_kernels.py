@@ -9,8 +9,9 @@ import numpy.typing as npt
 
 @numba.njit(cache=True, nogil=True)
 def are_ordered_inside(words: npt.NDArray[np.int64], width: int, height: int) -> bool:
-    """Whether (N, 2) words, N > 0, are events in order from 0 us on, inside width x height, of polarity 0 or 1."""
-    # Whatever is wrong makes a difference negative; one sign bit gathers them all, so that it runs in SIMD.
+    """Whether (N, 2) words, N > 0, are events in order, inside, of polarity 0 or 1."""
+    # Whatever is wrong makes a difference negative; one sign bit gathers them all, so that it runs
+    # in SIMD.
     signs = words[0, 0]
     for i in range(len(words) - 1):
         signs |= words[i + 1, 0] - words[i, 0]

@@ -40,7 +40,7 @@ def are_plausible(events: EventArray, sensor: SensorSize, bounds: Bounds) -> boo
 
 
 def are_ordered_inside_reference(words: npt.NDArray[np.int64], width: int, height: int) -> bool:
-    """Whether (N, 2) words are events in order, inside width x height, of polarity 0 or 1; in numpy."""
+    """Whether (N, 2) words are events in order, inside, of polarity 0 or 1; in numpy."""
     t = words[:, 0]
     x, y, p = _maxima(words)
     return x < width and y < height and p <= 1 and bool((t[:-1] <= t[1:]).all())
@@ -49,10 +49,10 @@ def are_ordered_inside_reference(words: npt.NDArray[np.int64], width: int, heigh
 def keep_plausible(
     events: EventArray, sensor: SensorSize, bounds: Bounds
 ) -> tuple[npt.NDArray[np.bool_], npt.NDArray[np.bool_]]:
-    """Return (inside, in order): (N,) masks of events inside the sensor, and of those among them to keep.
+    """Return (N,) masks of the events inside the sensor, and of those among them to keep.
 
-    Events outside of the bounds are out of order; of what remains the longest run in order is kept, so that one
-    wrong time far ahead costs one event and not all that follow it.
+    Events outside of the bounds are out of order; of what remains the longest run in order is kept,
+    so that one wrong time far ahead costs one event and not all that follow it.
     """
     t = events["t"]
     is_inside = (events["x"] < sensor.width) & (events["y"] < sensor.height)

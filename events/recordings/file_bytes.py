@@ -11,7 +11,8 @@ from events.recordings.recording import RecordingError
 class FileBytes:
     """A file read by position; safe to share between threads.
 
-    The file is never mapped into memory: a mapping of a file that is cut short by somebody else kills the program.
+    The file is never mapped into memory: a mapping of a file that is cut short by somebody else
+    kills the program.
     """
 
     def __init__(self, path: Path) -> None:
@@ -62,4 +63,6 @@ class FileBytes:
         except ValueError:
             raise RecordingError(f"{self._path} was closed while it was read") from None
         except OSError as error:
-            raise RecordingError(f"{self._path} cannot be read: {error.strerror or error}") from None
+            raise RecordingError(
+                f"{self._path} cannot be read: {error.strerror or error}"
+            ) from None

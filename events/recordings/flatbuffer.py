@@ -1,7 +1,8 @@
-"""Just enough FlatBuffers for AEDAT4: bounds-checked reading, and writing of vectors of plain tables.
+"""Just enough FlatBuffers for AEDAT4: bounds-checked reading, and writing of plain tables.
 
-Format: https://flatbuffers.dev/internals/. Every buffer here is size-prefixed; positions are counted from the
-prefix's first byte. Reading never trusts a number in the buffer, since a flipped bit can be anywhere.
+Format: https://flatbuffers.dev/internals/. Every buffer here is size-prefixed; positions are
+counted from the prefix's first byte. Reading never trusts a number in the buffer, since a flipped
+bit can be anywhere.
 """
 
 from __future__ import annotations
@@ -36,12 +37,12 @@ class Table:
         self._offsets = struct.unpack_from(f"<{size // 2 - 2}H", buffer, vtable + 4)
 
     def scalar(self, field: int, code: str, default: float) -> Any:
-        """Return field ``field`` read by the struct code ``code``; ``default`` where it was left out."""
+        """Return field ``field`` by the struct code ``code``; ``default`` where it was left out."""
         offset = self._offset(field)
         return self._unpack(code, self._position + offset) if offset else default
 
     def vector(self, field: int, itemsize: int) -> tuple[int, int]:
-        """Return (position of the first element, number of elements); (0, 0) where it was left out."""
+        """Return (position of the first element, length); (0, 0) where it was left out."""
         offset = self._offset(field)
         if not offset:
             return 0, 0
@@ -64,7 +65,9 @@ class Table:
         try:
             return struct.unpack_from(code, self._buffer, position)[0]
         except struct.error:
-            raise FlatBufferError(f"offset leads to {position} of {len(self._buffer)} bytes") from None
+            raise FlatBufferError(
+                f"offset leads to {position} of {len(self._buffer)} bytes"
+            ) from None
 
 
 def identifier(buffer: bytes | memoryview) -> bytes:
@@ -87,7 +90,9 @@ def root(buffer: bytes | memoryview, *, is_whole: bool = True) -> Table:
 
 
 def read_tables(
-    buffer: bytes | memoryview, fields: Mapping[str, tuple[int, str]], defaults: Mapping[str, int] = {}
+    buffer: bytes | memoryview,
+    fields: Mapping[str, tuple[int, str]],
+    defaults: Mapping[str, int] = {},
 ) -> npt.NDArray[np.void]:
     """Return the root's vector of tables as a structured array, one row a table.
 
@@ -147,8 +152,9 @@ def write_tables(name: bytes, rows: npt.NDArray[np.void], fields: Mapping[str, i
 
     Args:
         name: The four letters of the type.
-        rows: (N,) structured; the wire layout of a table's body starts 4 bytes into the record, so that
-            8-byte columns stand at 4 + a multiple of 8 and the record is a multiple of 8 bytes long.
+        rows: (N,) structured; the wire layout of a table's body starts 4 bytes into the record, so
+            that
+            8-byte columns stand at 4 + a multiple of 8 and the record is a multiple of 8 long.
         fields: The field number of each column.
     """
     if len(rows) == 0:

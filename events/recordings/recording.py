@@ -69,7 +69,7 @@ class Stream:
 
     id: int
     kind: str
-    """"events", "frames", "imu", "triggers", or the file's own four letters for what we do not read."""
+    """What it holds: events, frames, imu, triggers, or the file's own four letters."""
     name: str
     camera: str = ""
     sensor: SensorSize | None = None
@@ -113,7 +113,9 @@ class Damage:
             "out_of_order_events": "events out of order dropped",
             "skipped_bytes": "bytes skipped",
         }
-        found = [f"{getattr(self, name):,} {text}" for name, text in words.items() if getattr(self, name)]
+        found = [
+            f"{getattr(self, name):,} {text}" for name, text in words.items() if getattr(self, name)
+        ]
         return ", ".join([*found, *([f"index {self.index}"] if self.index else [])]) or "none"
 
 
@@ -159,14 +161,15 @@ class Recording(Protocol):
     def packets(
         self, start_us: int | None = None, end_us: int | None = None, duration_us: int = 10_000
     ) -> Iterator[EventPacket]:
-        """Yield touching packets of ``duration_us`` over [start_us, end_us), clipped to the recording.
+        """Yield touching packets of ``duration_us`` over what is recorded of [start_us, end_us).
 
-        Empty ones too; the last may be shorter. After a silence of more than MAX_QUIET_US the next packet does not touch.
+        Empty ones too; the last may be shorter. After a silence of more than MAX_QUIET_US the next
+        packet does not touch.
         """
         ...
 
     def events_between(self, start_us: int, end_us: int) -> EventPacket:
-        """Return the events in [start_us, end_us), a span of any length: its memory is the caller's choice."""
+        """Return the events in [start_us, end_us); its memory is the caller's choice."""
         ...
 
     def frames(self, start_us: int | None = None, end_us: int | None = None) -> Iterator[Frame]: ...
@@ -211,7 +214,8 @@ def open_recording(path: str | Path) -> Recording:
         return aedat4.Aedat4Recording(path)
     what = "nothing but zeros" if not any(first) else f"bytes {first[:8].hex(' ')}"
     raise RecordingError(
-        f"{path} is not a recording that saccade reads: it starts with {what}, an AEDAT4 file starts with #!AER-DAT4"
+        f"{path} is not a recording that saccade reads: it starts with {what}, "
+        "an AEDAT4 file starts with #!AER-DAT4"
     )
 
 
@@ -233,6 +237,8 @@ def read_start(path: Path, num_bytes: int) -> bytes:
     except PermissionError:
         if path.is_dir():
             raise RecordingError(f"{path} is a directory: name a file inside it") from None
-        raise RecordingError(f"{path} may not be read by this user: check its permissions") from None
+        raise RecordingError(
+            f"{path} may not be read by this user: check its permissions"
+        ) from None
     except OSError as error:
         raise RecordingError(f"{path} cannot be read: {error.strerror or error}") from None

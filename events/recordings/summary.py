@@ -78,6 +78,8 @@ def summarize(recording: Recording) -> Summary:
         end_us=recording.end_us,
         num_events=num_events,
         num_on=num_on,
-        peak_rate_per_s=peak * 1e6 / min(RATE_SPAN_US, max(1, recording.end_us - recording.start_us)),
+        peak_rate_per_s=peak
+        * 1e6
+        / min(RATE_SPAN_US, max(1, recording.end_us - recording.start_us)),
         damage=recording.damage,
     )

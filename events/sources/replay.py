@@ -24,8 +24,9 @@ _MAX_LATE_S = 0.1
 class ReplaySource:
     """A Seekable over a file. It waits for its consumer: nothing is dropped, however slow that is.
 
-    ``packets`` ends once at the end of the file (when it does not loop); after ``seek`` or ``resume`` it may be
-    called again. A file that is still being written is followed as far as it goes.
+    ``packets`` ends once at the end of the file (when it does not loop); after ``seek`` or
+    ``resume`` it may be called again. A file that is still being written is followed as far as it
+    goes.
 
     Args:
         path: The recording.
@@ -165,7 +166,7 @@ class ReplaySource:
                 self._changed.notify_all()
 
     def packets(self) -> Iterator[EventPacket]:
-        """Yield packets until the end, or ``stop``; nothing while paused but what seek and step ask for."""
+        """Yield packets until the end or ``stop``; while paused, what seek and step ask for."""
         cursor = _Cursor(self.recording, self._clock_us)
         pace = _Pace(self._clock_us)
         while True:
@@ -264,7 +265,9 @@ class _Pace:
         if speed == math.inf:
             return clock_us + SLICE_US
         now_s = time.monotonic()
-        if now_s - self._last_s > _MAX_LATE_S:  # a slow consumer: the file waits, nothing to catch up
+        if (
+            now_s - self._last_s > _MAX_LATE_S
+        ):  # a slow consumer: the file waits, nothing to catch up
             self._anchor_us, self._anchor_s = clock_us, now_s - TICK_S
         self._last_s = now_s
         return max(clock_us, self._anchor_us + int((now_s - self._anchor_s) * speed * 1e6))
@@ -286,7 +289,8 @@ class _Cursor:
     def read(self, stop_us: int) -> EventPacket:
         """Return the packet from the last one's end to ``stop_us``.
 
-        Where the recording's clock jumps the packet ends before, and the next one starts after the jump.
+        Where the recording's clock jumps the packet ends before, and the next one starts after the
+        jump.
         """
         start_us = self._position_us
         parts: list[EventPacket] = []

@@ -29,7 +29,9 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
-def test_info_counts_what_is_in_the_file(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_info_counts_what_is_in_the_file(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     assert cli.main(["info", str(recording), "--json"]) == 0
     said = json.loads(capsys.readouterr().out)
     assert (said["width"], said["height"], said["camera"]) == (40, 30, "DVX_7")
@@ -43,7 +45,13 @@ def test_info_counts_what_is_in_the_file(recording: Path, capsys: pytest.Capture
 def test_info_is_readable_by_people(recording: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["info", str(recording)]) == 0
     said = capsys.readouterr().out
-    for words in ("AEDAT4 LZ4", "40x30", "2,001 events, 0 inertial samples", "2 s from 2001-09-09", "DVX_7"):
+    for words in (
+        "AEDAT4 LZ4",
+        "40x30",
+        "2,001 events, 0 inertial samples",
+        "2 s from 2001-09-09",
+        "DVX_7",
+    ):
         assert words in said
     assert said.splitlines()[-1].split() == ["damage", "none"]
 

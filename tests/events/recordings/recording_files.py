@@ -1,4 +1,4 @@
-"""Recordings to test with: written by ours or by dv-processing, whole or put together byte by byte."""
+"""Recordings to test with: whole, without an index, or put together byte by byte."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def events_payload(events: EventArray) -> bytes:
 
 
 def read_all(path: Path) -> EventArray:
-    """Return every event that the reader yields, checked to be in order and inside of the packets' spans."""
+    """Return every event that the reader yields; checks order, sensor and spans."""
     with open_recording(path) as recording:
         return all_events(list(recording.packets()))
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -70,7 +71,7 @@ def test_packets_touch_and_cover_the_recording(tmp_path: Path, duration_us: int)
         packets = list(recording.packets(duration_us=duration_us))
         assert packets[0].start_us == recording.start_us
         assert packets[-1].end_us == recording.end_us
-    assert all(a.end_us == b.start_us for a, b in zip(packets, packets[1:], strict=False))
+    assert all(a.end_us == b.start_us for a, b in pairwise(packets))
     assert all(packet.duration_us == duration_us for packet in packets[:-1])
     assert_same(all_events(packets), events)
 
@@ -88,7 +89,7 @@ def test_a_silence_of_more_than_an_hour_is_a_jump(tmp_path: Path) -> None:
     with open_recording(path) as recording:
         packets = list(recording.packets(duration_us=MAX_QUIET_US // 4))
     assert sum(map(len, packets)) == 3
-    starts = [b.start_us for a, b in zip(packets, packets[1:], strict=False) if a.end_us != b.start_us]
+    starts = [b.start_us for a, b in pairwise(packets) if a.end_us != b.start_us]
     assert starts in ([], [t[1]])
 
 
@@ -131,7 +132,9 @@ def test_padding_may_hold_anything(tmp_path: Path) -> None:
 
 def test_frames_samples_and_triggers_come_out_as_they_went_in(tmp_path: Path) -> None:
     random = np.random.default_rng(3)
-    images = [random.integers(0, 256, shape, np.uint8) for shape in ((48, 64), (9, 7, 3), (5, 6, 4))]
+    images = [
+        random.integers(0, 256, shape, np.uint8) for shape in ((48, 64), (9, 7, 3), (5, 6, 4))
+    ]
     frames = [Frame(UNIX_US + 1000 * i, 500 * i, image, i, 2 * i) for i, image in enumerate(images)]
     samples = np.zeros(7, IMU_DTYPE)
     samples["t"] = UNIX_US + np.arange(7) * 100

@@ -1,4 +1,4 @@
-"""Damaged AEDAT4: never a hang, never a wrong order; what is whole is read, what is not is counted."""
+"""Damaged AEDAT4: no hang, no disorder; what is whole is read, what is not is counted."""
 
 from __future__ import annotations
 
@@ -33,7 +33,9 @@ def compression(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.mark.parametrize("tenth", range(10))
-def test_a_truncated_file_is_read_up_to_the_cut(tmp_path: Path, compression: str, tenth: int) -> None:
+def test_a_truncated_file_is_read_up_to_the_cut(
+    tmp_path: Path, compression: str, tenth: int
+) -> None:
     events = random_events(NUM)
     path = write_events(tmp_path / "a.aedat4", events, compression, PACKET)
     whole = path.read_bytes()

@@ -1,4 +1,4 @@
-"""Writing AEDAT4: dv-processing reads it alike, a kill or a full disk leaves it readable, nothing is overwritten."""
+"""Writing AEDAT4: dv-processing reads it alike; a kill or a full disk leaves it readable."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from recording_files import (
     write_events,
 )
 
-from events.packet import SensorSize, empty_packet, pack_events
+from events.packet import EventArray, SensorSize, empty_packet, pack_events
 from events.recordings import aedat4_writer
 from events.recordings.aedat4_writer import Aedat4Writer
 from events.recordings.recording import IMU_DTYPE, TRIGGER_DTYPE, Frame, open_recording
@@ -40,14 +40,24 @@ for path in sys.argv[1:]:
         parts.append(batch.numpy())
     if reader.isFrameStreamAvailable():
         while (frame := reader.getNextFrame()) is not None:
-            frames.append((frame.timestamp, int(frame.exposure.total_seconds() * 1e6), int(frame.image.astype(int).sum())))
+            exposure_us = int(frame.exposure.total_seconds() * 1e6)
+            frames.append((frame.timestamp, exposure_us, int(frame.image.astype(int).sum())))
         while (batch := reader.getNextImuBatch()) is not None:
-            imu += [(s.timestamp, s.temperature, s.accelerometerX, s.gyroscopeY, s.magnetometerZ) for s in batch]
+            for s in batch:
+                values = s.accelerometerX, s.gyroscopeY, s.magnetometerZ
+                imu.append((s.timestamp, s.temperature, *values))
         while (batch := reader.getNextTriggerBatch()) is not None:
             triggers += [(s.timestamp, int(s.type.value)) for s in batch]
-    events = np.concatenate(parts) if parts else np.zeros(0, [("timestamp", "i8"), ("x", "i2"), ("y", "i2"), ("polarity", "i1")])
-    np.savez(path + ".npz", t=events["timestamp"], x=events["x"], y=events["y"], p=events["polarity"],
-             frames=frames, imu=imu, triggers=triggers, size=reader.getEventResolution(), camera=reader.getCameraName())
+    parts = parts or [dv.EventStore().numpy()]
+    t, x, y, p = (
+        np.concatenate([part[name] for part in parts])
+        for name in ("timestamp", "x", "y", "polarity")
+    )
+    size, camera = reader.getEventResolution(), reader.getCameraName()
+    np.savez(
+        path + ".npz", t=t, x=x, y=y, p=p, frames=frames, imu=imu, triggers=triggers, size=size,
+        camera=camera
+    )
 """
 _DV_WRITES = """
 import sys, dv_processing as dv, numpy as np
@@ -71,13 +81,20 @@ from recording_files import SENSOR, packet_of, random_events
 from events.recordings.aedat4_writer import Aedat4Writer
 with Aedat4Writer(Path(sys.argv[1]), SENSOR) as writer:
     for i in range(10**9):
-        writer.write(packet_of(random_events(2_000, seed=i, start_us=10**15 + i * 10_000, span_us=10_000)))
+        events = random_events(2_000, seed=i, start_us=10**15 + i * 10_000, span_us=10_000)
+        writer.write(packet_of(events))
         print(writer.num_events, flush=True)
 """
 
 
 def in_child(script: str, *arguments: object) -> None:
     subprocess.run([sys.executable, "-c", script, *map(str, arguments)], check=True, timeout=60)
+
+
+def write_in_parts(writer: Aedat4Writer, events: EventArray) -> None:
+    with writer:
+        for start in range(0, len(events), 1_000):
+            writer.write(packet_of(events[start : start + 1_000].copy()))
 
 
 def dv_events(path: Path) -> np.ndarray:
@@ -87,7 +104,9 @@ def dv_events(path: Path) -> np.ndarray:
 
 def test_dv_processing_reads_what_we_wrote(tmp_path: Path) -> None:
     events = random_events(25_000)
-    paths = [write_events(tmp_path / f"{name}.aedat4", events, name, 10_000) for name in COMPRESSIONS]
+    paths = [
+        write_events(tmp_path / f"{name}.aedat4", events, name, 10_000) for name in COMPRESSIONS
+    ]
     killed = write_events(tmp_path / "killed.aedat4", events)
     in_child(_DV_READS, *paths, without_index(killed))
     for path in [*paths, killed]:
@@ -180,9 +199,8 @@ def test_a_disk_that_fills_up_gives_one_error_and_keeps_what_was_written(tmp_pat
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
         writer = Aedat4Writer(path, SENSOR, compression="none")
-        with pytest.raises(OSError, match="are safe in it") as caught, writer:
-            for start in range(0, len(events), 1_000):
-                writer.write(packet_of(events[start : start + 1_000].copy()))
+        with pytest.raises(OSError, match="are safe in it") as caught:
+            write_in_parts(writer, events)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert "\n" not in str(caught.value)
@@ -194,7 +212,7 @@ def test_a_disk_that_fills_up_gives_one_error_and_keeps_what_was_written(tmp_pat
 def test_a_disk_without_reserve_is_refused_before_it_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    usage = namedtuple("usage", "total used free")(10**9, 10**9, 1 << 20)  # noqa: PYI024
+    usage = namedtuple("usage", "total used free")(10**9, 10**9, 1 << 20)
     monkeypatch.setattr(aedat4_writer.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(OSError, match="1 MiB free"), Aedat4Writer(tmp_path / "a.aedat4", SENSOR):
         pass
@@ -208,7 +226,10 @@ def test_bad_arguments_are_refused_with_the_cure(tmp_path: Path) -> None:
         Aedat4Writer(tmp_path / "a.aedat4", SENSOR, compression="gzip")
     with pytest.raises(ValueError, match="streams may be events"):
         Aedat4Writer(tmp_path / "a.aedat4", SENSOR, kinds=("poses",))
-    with pytest.raises(OSError, match="No such file"), Aedat4Writer(tmp_path / "no" / "a.aedat4", SENSOR):
+    with (
+        pytest.raises(OSError, match="No such file"),
+        Aedat4Writer(tmp_path / "no" / "a.aedat4", SENSOR),
+    ):
         pass
 
 

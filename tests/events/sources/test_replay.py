@@ -68,7 +68,9 @@ def test_a_replay_is_a_seekable_source(recording: Path) -> None:
 
 
 @pytest.mark.parametrize("speed", [1.0, 4.0, 1000.0, math.inf])
-def test_every_event_comes_once_and_packets_touch_at_every_speed(recording: Path, speed: float) -> None:
+def test_every_event_comes_once_and_packets_touch_at_every_speed(
+    recording: Path, speed: float
+) -> None:
     with ReplaySource(recording, speed) as source:
         packets = list(source.packets())
         assert source.status.state is SourceState.ENDED
@@ -263,7 +265,11 @@ def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
 
 def test_what_cannot_be_opened_is_a_source_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "zeros").write_bytes(bytes(1000))
-    for name, message in (("zeros", "not a recording"), ("none", "does not exist"), ("", "directory")):
+    for name, message in (
+        ("zeros", "not a recording"),
+        ("none", "does not exist"),
+        ("", "directory"),
+    ):
         with pytest.raises(SourceError, match=message), open_source(str(tmp_path / name)):
             pass
 
