@@ -23,6 +23,8 @@ from events.live.wire import ENDED, OPENED, READY, Outbox
 
 HANG_LIMIT_S = 5.0
 IDLE_S = 0.002
+FLUSH_S = 0.01
+"""Longest wait for a busy parent; the events to come wait in dv-processing's own thread."""
 TELL_TIME_S = 0.008
 """How often the parent hears that there is nothing."""
 
@@ -91,7 +93,7 @@ def _pass_on(reader: DvReader, connection: socket.socket, outbox: Outbox) -> str
         if len(batch.events) or batch.num_lost or now_s - told_s > TELL_TIME_S:
             outbox.put_batch(batch)
             told_s = now_s
-        outbox.flush()
+        outbox.flush(FLUSH_S)
         if not was_running and not len(batch.events):
             return CLOSED
         if connection in select.select([connection], [], [], 0)[0]:

@@ -18,6 +18,7 @@ POLL_S = 0.01
 """Longest wait for events: packets flow at 100 a second when there are none."""
 UNSEEN_LIMIT_US = 250_000
 """The clock waits for an acquisition that is behind, so long at most."""
+LATE_SHOWN_S = 2.0
 BACK_OFF_S = (0.25, 0.5, 1.0, 2.0)
 
 
@@ -41,6 +42,8 @@ class LiveSource:
         self._clock: LiveClock | None = None
         self._backlog_events = 0
         self._looked_us = 0
+        self._num_late = 0
+        self._late_until_s = 0.0
         self._num_tries = 0
         self._retry_s = math.inf
         self._status = SourceStatus(state=SourceState.OPENING, clock_us=0)
@@ -98,8 +101,9 @@ class LiveSource:
             reports = self._acquisition.poll(POLL_S)
             lost_reason = self._take_in(reports)
             self._retry()
-            packets = self._clock.take(max(self._looked_us, monotonic_us() - UNSEEN_LIMIT_US))
+            packets = self._clock.take(self._seen_us())
             self._set_status(self._status.state)
+            self._tell_late()
             yield from packets
             if lost_reason and not self._reconnects:
                 self._set_status(SourceState.ENDED, lost_reason)
@@ -107,6 +111,23 @@ class LiveSource:
                 raise SourceError(self._explain(lost_reason))
         yield from self._clock.finish()
         self._set_status(SourceState.ENDED)
+
+    def _tell_late(self) -> None:
+        """Say for a while that events were moved up to the clock, and how many."""
+        assert self._clock is not None
+        if self._clock.num_late > self._num_late:
+            self._num_late = self._clock.num_late
+            self._late_until_s = time.monotonic() + LATE_SHOWN_S
+        if self._status.state is SourceState.RUNNING:
+            is_shown = time.monotonic() < self._late_until_s
+            line = f"{self._num_late:,} events came late and were moved up" if is_shown else ""
+            self._set_status(SourceState.RUNNING, line)
+
+    def _seen_us(self) -> int:
+        """Return up to when it is known what has come."""
+        if self._backlog_events:
+            return self._looked_us
+        return max(self._looked_us, monotonic_us() - UNSEEN_LIMIT_US)
 
     def _explain(self, reason: str) -> str:
         """Return the line that tells the user why there is no stream, and the cure."""

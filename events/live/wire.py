@@ -6,8 +6,10 @@ The socket between them carries ``HEADER`` and a payload: events as they lie in 
 from __future__ import annotations
 
 import json
+import select
 import socket
 import struct
+import time
 from collections import deque
 from dataclasses import dataclass
 from typing import Any
@@ -20,6 +22,8 @@ from events.packet import EVENT_DTYPE, SensorSize
 HEADER = struct.Struct("<cxxxxxxxQQQQ")
 """Kind, bytes of payload, looked_us, events lost, events in the backlog behind this report."""
 READY, OPENED, BATCH, ENDED = b"R", b"O", b"B", b"E"
+SOCKET_BYTES = 4 << 20
+"""Asked for; the system may give less."""
 MAX_BACKLOG_EVENTS = 2_000_000
 """32 MB: two seconds of a busy sensor; beyond it the oldest are dropped and counted."""
 
@@ -44,6 +48,7 @@ class Outbox:
     def __init__(self, connection: socket.socket, max_events: int = MAX_BACKLOG_EVENTS) -> None:
         """Take a connected stream socket and make it non-blocking."""
         connection.setblocking(False)
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, SOCKET_BYTES)
         self._connection = connection
         self._max_events = max_events
         self._waiting: deque[_Waiting] = deque()
@@ -76,12 +81,13 @@ class Outbox:
             self.backlog_events -= oldest.num_events
             self._num_dropped += oldest.num_events + oldest.num_lost
 
-    def flush(self) -> None:
-        """Send what the socket takes now.
+    def flush(self, timeout_s: float = 0) -> None:
+        """Send what the socket takes now, or within ``timeout_s``.
 
         Raises:
             OSError: the parent has closed its end.
         """
+        deadline_s = time.monotonic() + timeout_s
         while self._going or self._waiting:
             if not self._going:
                 self._begin(self._waiting.popleft())
@@ -89,7 +95,10 @@ class Outbox:
             try:
                 num_sent = self._connection.send(part[: 1 << 20])
             except BlockingIOError:
-                return
+                left_s = deadline_s - time.monotonic()
+                if left_s <= 0 or not select.select([], [self._connection], [], left_s)[1]:
+                    return
+                continue
             self._going.popleft()
             if num_sent < len(part):
                 self._going.appendleft(part[num_sent:])

@@ -49,12 +49,30 @@ def test_packets_of_a_steady_stream_touch_and_hold_every_event() -> None:
 
 def test_the_clock_goes_on_with_the_wall_while_nothing_comes() -> None:
     clock = started()
-    clock.take(NOW_US + 10_000)
+    clock.take(NOW_US + 100_000)
     before_us = clock.clock_us
-    (packet,) = clock.take(NOW_US + 60_000)
+    (packet,) = clock.take(NOW_US + 150_000)
     assert packet.duration_us == 50_000
     assert clock.clock_us == before_us + 50_000
     assert len(packet) == 0
+
+
+def test_the_clock_waits_for_events_that_are_a_little_late() -> None:
+    clock = started()
+    clock.take(NOW_US + 40_000)
+    assert clock.clock_us == EPOCH_US
+
+
+def test_a_stream_that_falls_behind_has_few_events_moved() -> None:
+    clock, sent = started(), 0
+    for i in range(1, 200):
+        looked_us = NOW_US + i * 80_000  # 50 ms of events take 80 ms to come
+        clock.take(looked_us - 1)
+        t = EPOCH_US + np.arange((i - 1) * 50_000, i * 50_000, 500) + 1
+        clock.add(batch(t.tolist(), looked_us))
+        clock.take(looked_us)
+        sent += len(t)
+    assert clock.num_late < 0.05 * sent
 
 
 def test_events_after_a_pause_are_not_late_when_their_delay_is_the_usual_one() -> None:
@@ -121,6 +139,18 @@ def test_one_hiccup_does_not_stop_the_clock() -> None:
     assert clock.clock_us > before_us
 
 
+def test_late_events_are_not_lost_when_the_stream_ends_or_jumps_with_them() -> None:
+    for is_jump in (False, True):
+        clock = started()
+        packets = clock.take(NOW_US + 100_000)
+        clock.add(batch([EPOCH_US + 50_000], NOW_US + 100_000))
+        packets += clock.take(NOW_US + 100_000)
+        if is_jump:
+            clock.add(batch([5], NOW_US + 100_000))
+        packets += clock.finish()
+        assert sum(map(len, packets)) == 2 + is_jump
+
+
 def test_losses_are_told_once_in_the_next_packet() -> None:
     clock = started()
     clock.add(batch([], NOW_US + 1_000, num_lost=7))
@@ -136,3 +166,25 @@ def test_events_of_different_batches_are_put_in_order() -> None:
     packets = [*clock.take(NOW_US + 5_100), *clock.finish()]
     times = np.concatenate([packet.t for packet in packets]) - EPOCH_US
     assert times.tolist()[-4:] == [1_000, 2_000, 3_000, 4_000]
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_whatever_arrives_whenever_no_event_is_lost_or_doubled(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    clock, packets, sent = LiveClock(SENSOR, NOW_US), [], 0
+    looked_us, t_us = NOW_US, EPOCH_US
+    for _ in range(100):
+        looked_us += int(rng.exponential(50_000))
+        t_us += int(rng.normal(50_000, 300_000 * (seed % 3)))
+        t = np.sort(rng.integers(t_us - 60_000, t_us, rng.integers(0, 30)))
+        clock.add(batch(t.tolist(), looked_us))
+        sent += len(t)
+        if rng.random() < 0.7:
+            packets += clock.take(looked_us + int(rng.integers(0, 40_000)))
+    packets += clock.finish()
+    assert sum(map(len, packets)) == sent
+    assert clock.backlog_events == 0
+    assert clock.num_late <= sent
+    for packet in packets:
+        assert np.all(np.diff(packet.t) >= 0)
+        assert np.all((packet.t >= packet.start_us) & (packet.t < packet.end_us))

