@@ -14,7 +14,12 @@ import numpy as np
 import numpy.typing as npt
 
 from events.packet import EVENT_DTYPE, EventArray, EventPacket, SensorSize
-from events.simulate.contrast_kernels import cross_thresholds, drop_refractory, sort_by_bucket
+from events.simulate.contrast_kernels import (
+    Pixels,
+    cross_thresholds,
+    drop_refractory,
+    sort_by_bucket,
+)
 
 FloatArray = npt.NDArray[np.float32]
 
@@ -158,12 +163,11 @@ class ContrastSimulator:
 
     def _events(self, intensity: FloatArray, start_us: int, duration_us: int) -> EventArray:
         noise_offsets, noise_words = self._noise(intensity, duration_us)
+        pixels = Pixels(
+            self._log_before, self._log, self._reference, self._threshold_on, self._threshold_off
+        )
         offsets, words, num_events = cross_thresholds(
-            self._log_before,
-            self._log,
-            self._reference,
-            self._threshold_on,
-            self._threshold_off,
+            pixels,
             np.float32(self.config.leak_rate_hz * duration_us * 1e-6),
             duration_us,
             self.sensor.width,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -10,13 +12,19 @@ FloatArray = npt.NDArray[np.float32]
 IntArray = npt.NDArray[np.int64]
 
 
+class Pixels(NamedTuple):
+    """State of all pixels, (N,) each, in log intensity."""
+
+    log_before: FloatArray
+    log_after: FloatArray
+    reference: FloatArray
+    threshold_on: FloatArray
+    threshold_off: FloatArray
+
+
 @numba.njit(nogil=True, cache=True)
 def cross_thresholds(
-    log_before: FloatArray,
-    log_after: FloatArray,
-    reference: FloatArray,
-    threshold_on: FloatArray,
-    threshold_off: FloatArray,
+    pixels: Pixels,
     leak: np.float32,
     duration_us: int,
     width: int,
@@ -25,53 +33,51 @@ def cross_thresholds(
 ) -> tuple[IntArray, IntArray, int]:
     """Return time offsets and words of all crossings after the noise events, in order of pixels.
 
-    Log intensity is linear between both frames; ``reference`` is moved in place. ``leak`` is how
+    Log intensity is linear between both frames; the reference is moved in place. ``leak`` is how
     many ON thresholds the reference falls in this step.
 
     Returns:
         Two arrays with room to spare, and how many entries of them count.
     """
-    one = np.float32(1)
+    reference = pixels.reference
     num_events = len(noise_offsets)
-    capacity = max(4 * num_events, 1 << 14)
-    offsets = np.empty(capacity, np.int64)
-    words = np.empty(capacity, np.int64)
-    offsets[:num_events] = noise_offsets
-    words[:num_events] = noise_words
+    offsets = _grown(noise_offsets, num_events, max(4 * num_events, 1 << 14))
+    words = _grown(noise_words, num_events, len(offsets))
     for i in range(len(reference)):
-        leaked = leak * threshold_on[i]
-        after = log_after[i] - reference[i] + leaked
+        leaked = leak * pixels.threshold_on[i]
+        after = pixels.log_after[i] - reference[i] + leaked
         if leak:
             reference[i] -= leaked
-        if after >= threshold_on[i]:
-            threshold = threshold_on[i]
-            polarity = 1
-        elif after <= -threshold_off[i]:
-            threshold = -threshold_off[i]
-            polarity = 0
+        if after >= pixels.threshold_on[i]:
+            threshold, polarity = pixels.threshold_on[i], 1
+        elif after <= -pixels.threshold_off[i]:
+            threshold, polarity = -pixels.threshold_off[i], 0
         else:
             continue
-        before = log_before[i] - reference[i] - leaked
+        before = pixels.log_before[i] - reference[i] - leaked
         num_crossings = int(after / threshold)
         reference[i] += num_crossings * threshold
         word = np.int64(i % width) | np.int64(i // width) << 16 | np.int64(polarity) << 32
-        if num_events + num_crossings > capacity:
-            capacity = 2 * (num_events + num_crossings)
-            more_offsets = np.empty(capacity, np.int64)
-            more_offsets[:num_events] = offsets[:num_events]
-            offsets = more_offsets
-            more_words = np.empty(capacity, np.int64)
-            more_words[:num_events] = words[:num_events]
-            words = more_words
+        if num_events + num_crossings > len(offsets):
+            offsets = _grown(offsets, num_events, 2 * (num_events + num_crossings))
+            words = _grown(words, num_events, len(offsets))
         for k in range(1, num_crossings + 1):
             fraction = np.float32(0)  # a pixel that started beyond its threshold fires at once
             if after != before:
-                fraction = min(max((k * threshold - before) / (after - before), fraction), one)
-            offset = np.int64(fraction * duration_us)
+                fraction = (k * threshold - before) / (after - before)
+            offset = np.int64(max(fraction, np.float32(0)) * duration_us)
             offsets[num_events] = offset if offset < duration_us else duration_us - 1
             words[num_events] = word
             num_events += 1
     return offsets, words, num_events
+
+
+@numba.njit(nogil=True, cache=True)
+def _grown(values: IntArray, num: int, capacity: int) -> IntArray:
+    """Return an array of ``capacity`` that begins with the first ``num`` of ``values``."""
+    larger = np.empty(capacity, np.int64)
+    larger[:num] = values[:num]
+    return larger
 
 
 @numba.njit(nogil=True, cache=True)

@@ -178,27 +178,32 @@ def sample_bilinear(
     """Sample ``picture`` at homography @ (x, y, 1) for every pixel of ``out``."""
     height, width = picture.shape
     h = homography.astype(np.float32)
+    us, vs = np.empty(out.shape[1], np.float32), np.empty(out.shape[1], np.float32)
     for y in range(out.shape[0]):
         u0 = h[0, 1] * y + h[0, 2]
         v0 = h[1, 1] * y + h[1, 2]
         w0 = h[2, 1] * y + h[2, 2]
+        for x in range(out.shape[1]):  # a loop of its own: it compiles to vector instructions
+            place = np.float32(x)
+            w = h[2, 0] * place + w0
+            us[x] = (h[0, 0] * place + u0) / w
+            vs[x] = (h[1, 0] * place + v0) / w
         for x in range(out.shape[1]):
-            inverse = np.float32(1) / (h[2, 0] * x + w0)
-            u = (h[0, 0] * x + u0) * inverse
-            v = (h[1, 0] * x + v0) * inverse
-            column, row = math.floor(u), math.floor(v)
-            fx, fy = np.float32(u - np.float32(column)), np.float32(v - np.float32(row))
-            column_2, row_2 = column + 1, row + 1
-            if column < 0 or row < 0 or column_2 >= width or row_2 >= height:
+            u, v = us[x], vs[x]
+            floor_u, floor_v = np.floor(u), np.floor(v)
+            fx, fy = u - floor_u, v - floor_v
+            left, top = int(floor_u), int(floor_v)
+            right, bottom = left + 1, top + 1
+            if left < 0 or top < 0 or right >= width or bottom >= height:
                 is_far = u < -0.5 or v < -0.5 or u >= width - 0.5 or v >= height - 0.5
                 if is_far and not is_mirrored:
                     out[y, x] = 0.5
                     continue
-                column, row = _mirror(column, width), _mirror(row, height)
-                column_2, row_2 = _mirror(column_2, width), _mirror(row_2, height)
-            top = picture[row, column] * (1 - fx) + picture[row, column_2] * fx
-            bottom = picture[row_2, column] * (1 - fx) + picture[row_2, column_2] * fx
-            out[y, x] = top * (1 - fy) + bottom * fy
+                left, top = _mirror(left, width), _mirror(top, height)
+                right, bottom = _mirror(right, width), _mirror(bottom, height)
+            upper = picture[top, left] + (picture[top, right] - picture[top, left]) * fx
+            lower = picture[bottom, left] + (picture[bottom, right] - picture[bottom, left]) * fx
+            out[y, x] = upper + (lower - upper) * fy
 
 
 @numba.njit(nogil=True, cache=True)

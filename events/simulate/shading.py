@@ -53,26 +53,8 @@ def shade_parts(
             x = px[i] + hit * (ray[0, 0] * u + ray[0, 1] * v + ray[0, 2])
             y = py[i] + hit * (ray[1, 0] * u + ray[1, 1] * v + ray[1, 2])
             z = pz[i] + hit * (ray[2, 0] * u + ray[2, 1] * v + ray[2, 2])
-            normal_x, normal_y, normal_z, along, across = _surface(
-                parts.shape[i], parts.top_ratio[i], half, x, y, z
-            )
-            to_local = placed.to_local[i]
-            # normals go to the world by the transpose of what takes vectors from there
-            world_x = (
-                to_local[0, 0] * normal_x + to_local[1, 0] * normal_y + to_local[2, 0] * normal_z
-            )
-            world_y = (
-                to_local[0, 1] * normal_x + to_local[1, 1] * normal_y + to_local[2, 1] * normal_z
-            )
-            world_z = (
-                to_local[0, 2] * normal_x + to_local[1, 2] * normal_y + to_local[2, 2] * normal_z
-            )
-            facing = (
-                world_x * light.direction[0]
-                + world_y * light.direction[1]
-                + world_z * light.direction[2]
-            ) / math.sqrt(world_x * world_x + world_y * world_y + world_z * world_z)
-            lit = light.level * (light.ambient + (1 - light.ambient) * max(facing, ZERO))
+            normal, along, across = _surface(parts.shape[i], parts.top_ratio[i], half, x, y, z)
+            lit = _lit(placed.to_local[i], normal, light)
             surface = parts.material[i]
             density = materials.tiles_per_m[surface]
             texels_per_px = hit * step * density * np.float32(TILE_SIZE)
@@ -86,22 +68,36 @@ def shade_parts(
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
 def _surface(
     shape: int, ratio: float, half_m: FloatArray, x: float, y: float, z: float
-) -> tuple[float, float, float, float, float]:
-    """Return normal (x, y, z) and texture coordinates in metres where a primitive was hit."""
+) -> tuple[tuple[float, float, float], float, float]:
+    """Return normal and texture coordinates in metres where a primitive was hit."""
     if shape == 1:
         if abs(x) > abs(y) and abs(x) > abs(z):
-            return x, ZERO, ZERO, z * half_m[2], y * half_m[1]
+            return (x, ZERO, ZERO), z * half_m[2], y * half_m[1]
         if abs(y) > abs(z):
-            return ZERO, y, ZERO, x * half_m[0], z * half_m[2]
-        return ZERO, ZERO, z, x * half_m[0], y * half_m[1]
+            return (ZERO, y, ZERO), x * half_m[0], z * half_m[2]
+        return (ZERO, ZERO, z), x * half_m[0], y * half_m[1]
     if shape == 2 and abs(y) > _CAP:
-        return ZERO, y, ZERO, x * half_m[0], z * half_m[2]
+        return (ZERO, y, ZERO), x * half_m[0], z * half_m[2]
     around = np.float32(math.atan2(x, z)) * half_m[0]
     if shape == 0:
-        return x, y, z, around, y * half_m[1]
+        return (x, y, z), around, y * half_m[1]
     slope = (ratio - ONE) * HALF
     radius = (ratio + ONE) * HALF + slope * y
-    return x, -slope * radius, z, around, y * half_m[1]
+    return (x, -slope * radius, z), around, y * half_m[1]
+
+
+@numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy", inline="always")
+def _lit(to_local: FloatArray, normal: tuple[float, float, float], light: Light) -> float:
+    """Return the light on a surface with a ``normal`` in a primitive's frame (Lambert)."""
+    # normals go to the world by the transpose of what takes vectors from there
+    x = to_local[0, 0] * normal[0] + to_local[1, 0] * normal[1] + to_local[2, 0] * normal[2]
+    y = to_local[0, 1] * normal[0] + to_local[1, 1] * normal[1] + to_local[2, 1] * normal[2]
+    z = to_local[0, 2] * normal[0] + to_local[1, 2] * normal[1] + to_local[2, 2] * normal[2]
+    direction = light.direction
+    facing = x * direction[0] + y * direction[1] + z * direction[2]
+    facing /= math.sqrt(x * x + y * y + z * z)
+    lit: float = light.level * (light.ambient + (1 - light.ambient) * max(facing, ZERO))
+    return lit
 
 
 @numba.njit(nogil=True, cache=True, fastmath=True, error_model="numpy")

@@ -103,6 +103,13 @@ class Playback:
                 self._let_through_us = self._mark_us
                 self._changed.notify_all()
 
+    def reopen(self) -> None:
+        """Start over after ``stop``: at the start, not paused."""
+        with self._changed:
+            self._is_stopped = self._is_paused = False
+            self._let_through_us = None
+            self._go_to(self.start_us)
+
     def stop(self) -> None:
         """Let ``next_span`` return None from now on."""
         with self._changed:

@@ -67,6 +67,7 @@ class SyntheticSource:
             0, duration_us or LONG_US, speed=speed, is_looping=duration_us is None
         )
         self._stream: SceneStream | None = None
+        self._was_open = False
         self._truth_scene: Scene | None = None
         self._truth_lock = threading.Lock()
 
@@ -87,6 +88,9 @@ class SyntheticSource:
         return SourceStatus(state=self._playback.state, clock_us=self._playback.clock_us)
 
     def __enter__(self) -> Self:
+        if self._was_open:
+            self._playback.reopen()
+        self._was_open = True
         self._stream = SceneStream(Scene(self._config, self._seed), self._contrast, self._seed)
         return self
 
