@@ -5,14 +5,14 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from torch.utils.tensorboard import SummaryWriter
 
-from models.card import ModelCard
-from models.model_file import save_model
+from models.card import CardError, ModelCard
+from models.model_file import load_model, save_model
 from models.perception import Perception, describe_encoder
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data.catalogue import joint_labels, load_dataset
@@ -80,7 +80,10 @@ def train(
     datasets = [load_dataset(name) for name in recipe.shares]
     card = make_card(recipe, datasets, {"recipe": recipe.name, **(provenance or {})})
     torch.manual_seed(recipe.seed)
-    module = Perception(card).to(device)
+    module = Perception(card)
+    if recipe.initial is not None:
+        card = start_from(Path(recipe.initial), module, card)
+    module.to(device)
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     embedding_width = attach_teacher(datasets) if recipe.method.distillation else 0
     method = recipe.method.build(module, embedding_width).to(device)
@@ -110,6 +113,21 @@ def train(
                 save_checkpoint(checkpoint, step=step + 1, optimizer=optimizer, **state)  # type: ignore[arg-type]
                 save_model(folder / MODEL_FILE, average.module, card)  # type: ignore[arg-type]
     return folder / MODEL_FILE
+
+
+def start_from(path: Path, module: Perception, card: ModelCard) -> ModelCard:
+    """Load a model file's weights into ``module``; return the card with its provenance added.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CardError: the file is no model file, or its network or labels differ from ``card``'s.
+    """
+    start, start_card = load_model(path)
+    for item in ("encoder", "spec", "tasks", "recognition_labels", "segmentation_labels"):
+        if getattr(start_card, item) != getattr(card, item):
+            raise CardError(f"{path} cannot be the start of this run: its {item} differs")
+    module.load_state_dict(start.state_dict())
+    return replace(card, provenance={**card.provenance, "initial": start_card.provenance})
 
 
 def _step(

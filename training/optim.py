@@ -30,7 +30,8 @@ def learning_rate(step: int, recipe: Recipe) -> float:
     """Return the rate at a step: linear warm-up, then a cosine down to a hundredth of the peak."""
     if step < recipe.warmup_steps:
         return recipe.learning_rate * (step + 1) / recipe.warmup_steps
-    progress = (step - recipe.warmup_steps) / max(recipe.num_steps - recipe.warmup_steps, 1)
+    num_steps = recipe.schedule_steps or recipe.num_steps
+    progress = (step - recipe.warmup_steps) / max(num_steps - recipe.warmup_steps, 1)
     return recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 

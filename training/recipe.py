@@ -34,6 +34,8 @@ class Recipe:
     """In order; the last one's input size is the model's."""
     shares: dict[str, float]
     """How often each data set is drawn, by its file name in training/data/sets."""
+    initial: str | None = None
+    """Model file whose weights the run starts from; None is random ones."""
     encoder: hybrid.Config = field(default_factory=hybrid.Config)
     method: finetune.Config = field(default_factory=finetune.Config)
     spec: VoxelGridSpec = field(
@@ -44,6 +46,8 @@ class Recipe:
     learning_rate: float = 1e-3
     """Peak, reached after ``warmup_steps``, falling along a cosine to a hundredth."""
     warmup_steps: int = 300
+    schedule_steps: int | None = None
+    """Length of the cosine; None is the run's own. A run that another goes on from may stop high."""
     weight_decay: float = 0.05
     max_grad_norm: float = 1.0
     ema_decay: float = 0.999

@@ -44,6 +44,19 @@ def random_path(
     return (-velocity * remaining + bend * remaining * (1 - remaining)).astype(np.float32)
 
 
+def small_motion(before: npt.NDArray[np.float64], now: npt.NDArray[np.float64]) -> FloatArray:
+    """Return (6,) the camera's motion between two poses, in metres and radians, in its own axes.
+
+    Args:
+        before: (4, 4) camera-to-world pose; the angle between both must be small.
+        now: The same, later.
+    """
+    relative = np.linalg.inv(before) @ now
+    turn = (relative[:3, :3] - relative[:3, :3].T) / 2
+    rotation = (turn[2, 1], turn[0, 2], turn[1, 0])
+    return np.array([*relative[:3, 3], *rotation], np.float32)
+
+
 def parallax_frames(
     image: FloatArray, depth_m: FloatArray, focal_px: float, path: FloatArray
 ) -> FloatArray:

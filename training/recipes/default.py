@@ -1,20 +1,23 @@
-"""The engine shipped with Saccade: all tasks, small pictures first, then the native size."""
+"""The engine shipped with Saccade: goes on from ``default_small`` at larger inputs."""
 
 from __future__ import annotations
 
-from training.methods import finetune
+from dataclasses import replace
+
 from training.recipe import Recipe, Stage
+from training.recipes import default_small
 
 
 def recipe() -> Recipe:
-    """Return the run that made app/assets/saccade-default.*."""
-    return Recipe(
+    """Return the run that made app/assets/saccade-default.*; its start is the small run's model."""
+    return replace(
+        default_small.recipe(),
         name="saccade-default",
+        initial="runs/default-small/model.safetensors",
         stages=(
-            Stage(steps=5_000, height=64, width=96, batch_size=64),
             Stage(steps=3_500, height=96, width=128, batch_size=64),
-            Stage(steps=2_400, height=192, width=256, batch_size=32),
+            Stage(steps=2_200, height=192, width=256, batch_size=32),
         ),
-        shares={"tiny_imagenet": 0.6, "synthetic": 0.2, "camvid": 0.12, "seven_scenes": 0.08},
-        method=finetune.Config(distillation=1.0),
+        schedule_steps=None,
+        shares={"tiny_imagenet": 0.56, "synthetic": 0.2, "camvid": 0.12, "seven_scenes": 0.12},
     )

@@ -8,7 +8,9 @@ Images", CVPR 2013.
 from __future__ import annotations
 
 import functools
+from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,7 +18,7 @@ from PIL import Image
 
 from events.packet import SensorSize
 from events.simulate.contrast import events_from_frames
-from events.simulate.parallax import parallax_frames, random_path
+from events.simulate.parallax import PathConfig, parallax_frames, random_path, small_motion
 from training.data.folder import DataError, data_folder, intensity, require
 from training.data.labelled import LabelledWindow, Split
 from training.data.virtual_camera import NUM_FRAMES, random_contrast
@@ -24,10 +26,20 @@ from training.data.virtual_camera import NUM_FRAMES, random_contrast
 ORIGINAL_WIDTH = 640
 """The intrinsics are given for this width."""
 UNKNOWN_DEPTH_MM = 65535
+FRAME_INTERVAL_US = 33_333
+"""The frames were recorded at 30 Hz."""
+TREMOR = PathConfig(translation_m=0.01, rotation_rad=0.008)
+"""A hand's own motion, added to the recorded one."""
 
 
 class SevenScenes:
-    """Windows with depth; the last fifth of the frames is held out."""
+    """Windows with depth; the last fifth of the frames is held out.
+
+    A window shows the camera's recorded motion up to a frame, simulated from that frame's own
+    geometry. In training, frames are cropped, turned and made brighter or darker; a crop that
+    enlarges the picture divides its depth by the same factor, as if seen through the same lens
+    from nearer (Yin et al., "Metric3D", ICCV 2023).
+    """
 
     name = "7scenes"
     recognition_labels: tuple[str, ...] = ()
@@ -52,30 +64,92 @@ class SevenScenes:
         self, split: Split, index: int, seed: int, sensor: SensorSize, window_us: int
     ) -> LabelledWindow:
         rng = np.random.default_rng((seed, index))
-        image, depth_m = self._load(self._stems(split)[index], sensor)
-        focal_px = float(self.intrinsics[0, 0]) * sensor.width / ORIGINAL_WIDTH
-        path = random_path(rng, NUM_FRAMES)
-        frames = parallax_frames(image, depth_m, focal_px, path)
-        if split == "train" and rng.random() < 0.5:
-            frames, depth_m = frames[:, :, ::-1], depth_m[:, ::-1]
-        times_us = np.linspace(0, window_us, NUM_FRAMES, dtype=np.int64)
-        config = random_contrast(rng if split == "train" else None)
-        packet = events_from_frames(
-            np.ascontiguousarray(frames), times_us, config, int(rng.integers(2**31))
+        is_training = split == "train"
+        frame = self._load(self._stems(split)[index])
+        view = _random_view(rng) if is_training else View()
+        brightness, depth_m = _crop(frame, view, sensor)
+        num_windows = window_us / FRAME_INTERVAL_US * (rng.uniform(0.5, 2) if is_training else 1)
+        path = random_path(rng, NUM_FRAMES, TREMOR)
+        path -= np.linspace(1, 0, NUM_FRAMES, dtype=np.float32)[:, None] * (
+            frame.motion * np.float32(num_windows)
         )
-        return LabelledWindow(packet=packet, depth_m=np.ascontiguousarray(depth_m))
+        focal_px = float(self.intrinsics[0, 0]) * sensor.width / ORIGINAL_WIDTH
+        frames = parallax_frames(intensity(brightness) ** view.gamma, depth_m, focal_px, path)
+        times_us = np.linspace(0, window_us, NUM_FRAMES, dtype=np.int64)
+        contrast = random_contrast(rng if is_training else None)
+        packet = events_from_frames(frames, times_us, contrast, int(rng.integers(2**31)))
+        return LabelledWindow(packet=packet, depth_m=depth_m)
 
-    def _read(
-        self, stem: str, sensor: SensorSize
-    ) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-        """Return a frame's brightness and depth at the sensor's size; depth 0 where unknown."""
-        size = (sensor.width, sensor.height)
+    def _read(self, stem: str) -> RecordedFrame:
         with Image.open(self.folder / f"{stem}.color.jpg") as file:
-            brightness = np.asarray(file.convert("L").resize(size, Image.Resampling.BILINEAR))
+            brightness = file.convert("L")
         with Image.open(self.folder / f"{stem}.depth.png") as file:
-            depth_mm = np.asarray(file.resize(size, Image.Resampling.NEAREST), np.float32)
-        image = intensity(brightness)
-        return image, np.where(depth_mm >= UNKNOWN_DEPTH_MM, 0, depth_mm / 1000).astype(np.float32)
+            depth_mm = np.asarray(file, np.float32)
+        depth_m = np.where(depth_mm >= UNKNOWN_DEPTH_MM, 0, depth_mm / 1000).astype(np.float32)
+        index = self.stems.index(stem)
+        before, now = (self._pose(self.stems[max(i, 0)]) for i in (index - 1, index))
+        return RecordedFrame(brightness, Image.fromarray(depth_m), small_motion(before, now))
+
+    def _pose(self, stem: str) -> npt.NDArray[np.float64]:
+        return np.loadtxt(require(self.folder / f"{stem}.pose.txt"))
+
+
+class RecordedFrame(NamedTuple):
+    """One frame as it was recorded."""
+
+    brightness: Image.Image
+    depth_m: Image.Image
+    """0 where unknown."""
+    motion: npt.NDArray[np.float32]
+    """(6,) camera motion since the frame before, metres and radians, in this frame's axes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class View:
+    """Which part of a frame is shown, and how."""
+
+    zoom: float = 1.0
+    centre: tuple[float, float] = (0.5, 0.5)
+    """Of the part, as shares of the frame's width and height."""
+    turn_rad: float = 0.0
+    is_mirrored: bool = False
+    gamma: float = 1.0
+
+
+def _random_view(rng: np.random.Generator) -> View:
+    zoom = float(rng.uniform(1, 1.7))
+    room = 0.5 - 0.5 / zoom + 0.05
+    return View(
+        zoom=zoom,
+        centre=(0.5 + float(rng.uniform(-room, room)), 0.5 + float(rng.uniform(-room, room))),
+        turn_rad=float(rng.normal(0, 0.12)),
+        is_mirrored=bool(rng.random() < 0.5),
+        gamma=float(rng.uniform(0.7, 1.4)),
+    )
+
+
+def _crop(
+    frame: RecordedFrame, view: View, sensor: SensorSize
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
+    """Return brightness and depth of a view at the sensor's size; depth 0 outside the frame."""
+    width, height = frame.brightness.size
+    step = width / sensor.width / view.zoom
+    cos, sin = step * np.cos(view.turn_rad), step * np.sin(view.turn_rad)
+    if view.is_mirrored:
+        a, b, d, e = -cos, -sin, -sin, cos
+    else:
+        a, b, d, e = cos, -sin, sin, cos
+    middle_x, middle_y = sensor.width / 2, sensor.height / 2
+    c = view.centre[0] * width - a * middle_x - b * middle_y
+    f = view.centre[1] * height - d * middle_x - e * middle_y
+    size, coefficients = (sensor.width, sensor.height), (a, b, c, d, e, f)
+    brightness = frame.brightness.transform(
+        size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
+    )
+    depth_m = frame.depth_m.transform(
+        size, Image.Transform.AFFINE, coefficients, Image.Resampling.NEAREST
+    )
+    return np.asarray(brightness, np.uint8), np.asarray(depth_m, np.float32) / np.float32(view.zoom)
 
 
 dataset = SevenScenes
