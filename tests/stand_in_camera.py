@@ -108,6 +108,8 @@ def serve(args: argparse.Namespace) -> None:
         writer = dv.io.NetworkWriter(host, int(port), stream)
     print("ready", flush=True)  # noqa: T201
     parent = os.getppid()
+    while args.seconds is not None and not writer.getClientCount() and os.getppid() == parent:
+        time.sleep(BATCH_S)  # a limited stream begins when there is somebody to see it
     first_us = args.start_us if args.start_us >= 0 else time.time_ns() // 1000
     started_s, num_sent, sent_us = time.monotonic(), 0, 0
     while os.getppid() == parent:
@@ -151,7 +153,9 @@ def main() -> None:
     parser.add_argument("--width", type=int, default=346)
     parser.add_argument("--height", type=int, default=260)
     parser.add_argument("--rate", type=float, default=100_000, help="events per second")
-    parser.add_argument("--seconds", type=float, default=None, help="then end; default: never")
+    parser.add_argument(
+        "--seconds", type=float, default=None, help="end so long after the first client came"
+    )
     parser.add_argument("--pattern", choices=PATTERNS, default="uniform")
     parser.add_argument("--start-us", type=int, default=-1, help="first timestamp; -1: now")
     parser.add_argument("--name", default="STANDIN_00000001", help="the camera's name")
