@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 
 from events.filter_kernels import count_pixels, keep_supported, keep_unmasked, keep_unrefractory
-from events.packet import EVENT_DTYPE, EventPacket, SensorSize, empty_packet
+from events.packet import EVENT_DTYPE, EventPacket, SensorSize
 
 NEVER_US = -(2**62)
 """Time of a pixel without events: long ago, and far enough from the end of int64 to subtract."""
@@ -119,9 +119,7 @@ class _Progress:
         if num_kept == len(packet):
             return packet
         events = kept[:num_kept].view(EVENT_DTYPE).reshape(-1)
-        return EventPacket(
-            events, packet.sensor, packet.start_us, packet.end_us, packet.num_lost
-        )
+        return EventPacket(events, packet.sensor, packet.start_us, packet.end_us, packet.num_lost)
 
 
 class _Counted:
