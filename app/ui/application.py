@@ -75,7 +75,7 @@ def run_gui(options: GuiOptions, open_source: OpenSource) -> int:
         window.parts.messages.show_message(note, "note")
     window.show()
     QTimer.singleShot(0, lambda: _begin(window, options))
-    interrupted = _listen_for_signals(window)
+    interrupted = listen_for_signals(window)
     saved = _plan_screenshot(window, options) if options.screenshot is not None else None
     code = application.exec()
     if interrupted():
@@ -98,7 +98,7 @@ def _begin(window: MainWindow, options: GuiOptions) -> None:
     window.load_engine()
 
 
-def _listen_for_signals(window: MainWindow) -> Callable[[], bool]:
+def listen_for_signals(window: MainWindow) -> Callable[[], bool]:
     """Close the window on Ctrl-C and on termination; return whether that happened."""
     caught: list[int] = []
 

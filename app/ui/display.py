@@ -213,6 +213,8 @@ class Display:
         has_room = parts.stage.height() >= TRUTH_ROOM
         parts.truth.setVisible(self._truth is not None and has_room)
         if compared is not None:
+            sensor = compared.scene.packet.sensor
+            parts.truth.fit(parts.stage.height(), sensor.width / sensor.height)
             parts.truth.show_compared(compared, parts.right.range_m, self._preferences.colormap)
 
     def _show_figures(self) -> None:

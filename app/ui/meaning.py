@@ -47,7 +47,9 @@ class _Painted(QWidget):
         """Write the placeholder on the first line."""
         painter.setFont(font(9.0))
         painter.setPen(QColor(self._theme.secondary))
-        painter.drawText(QRectF(0, 0, self.width(), 24), _LEFT, self._placeholder or "waiting…")
+        painter.drawText(
+            QRectF(0, 0, self.width(), 24), _LEFT, self._placeholder or "waiting for events"
+        )
 
 
 class ScoreBars(_Painted):

@@ -38,6 +38,8 @@ class RightPanel(QWidget):
         self.depth_view.setFixedHeight(184)
         self.scale = DepthScale(theme)
         self.depth_range = note()
+        widest = self.depth_range.fontMetrics().horizontalAdvance("0.25 – 0.25 m")
+        self.depth_range.setMinimumWidth(widest)
         self.map_picker = Picker("Colour map of depth", theme)
         self.map_picker.set_choices([(name, name) for name in COLORMAPS], preferences.colormap)
         self.map_picker.fit_to_widest()

@@ -178,7 +178,7 @@ QLineEdit, QAbstractSpinBox {
   padding: 0 6px; min-height: 22px;
   selection-background-color: <accent>; selection-color: <on_accent>;
 }
-QAbstractSpinBox QLineEdit { border: 0; padding: 0; min-height: 0; background: transparent; }
+QAbstractSpinBox QLineEdit { border: 0; padding: 0 4px; min-height: 0; background: transparent; }
 QAbstractSpinBox QLineEdit:focus { border: 0; }
 /* not NoButtons: with a style sheet that leaves no room for the text */
 QAbstractSpinBox::up-button, QAbstractSpinBox::down-button { width: 0; border: 0; }

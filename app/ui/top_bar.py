@@ -70,6 +70,8 @@ class TopBar(QWidget):
         self.engine.setMenu(QMenu(self.engine))
         self.engine.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
         self.badge = note()
+        self.badge.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
+        self.badge.setAccessibleName("Provider and rate")
         self._lay_out()
         self._connect()
         self.show_engine("no engine", "", preferences.provider)
@@ -171,11 +173,8 @@ class TopBar(QWidget):
         if self.badge.text() != badge:
             self.badge.setText(badge)
             self.badge.setToolTip("What really runs the engine, and windows per second")
-            self.badge.setMinimumWidth(
-                max(
-                    self.badge.minimumWidth(), self.badge.fontMetrics().horizontalAdvance(badge) + 2
-                )
-            )
+            widest = f"{badge.split(' · ')[0]} · 999/s" if badge else ""
+            self.badge.setFixedWidth(self.badge.fontMetrics().horizontalAdvance(widest) + 2)
 
 
 def source_title(name: str, sensor: object) -> str:

@@ -14,7 +14,9 @@ from events.simulate.kinds import SEGMENTATION_LABELS
 from events.simulate.truth import dominant_kind
 from models.results import Depth, Segmentation
 
-HEIGHT, WORDS_WIDTH = 19 * GRID, 16 * GRID
+HEIGHT, TALL_HEIGHT, WORDS_WIDTH = 19 * GRID, 28 * GRID, 16 * GRID
+TALL_FROM = 100 * GRID
+"""Height of the room for picture and strip from which the strip is tall."""
 
 
 class TruthStrip(QWidget):
@@ -56,10 +58,18 @@ class TruthStrip(QWidget):
         layout.setSpacing(GRID)
         layout.addWidget(column, 0, Qt.AlignmentFlag.AlignTop)
         for view in self.views.values():
-            layout.addWidget(view, 1)
+            layout.addWidget(view, 100)
+        layout.addStretch(1)
 
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
+
+    def fit(self, room_height: int, aspect: float) -> None:
+        """Take a share of the room, and no more width than pictures of ``aspect`` fill."""
+        height = TALL_HEIGHT if room_height >= TALL_FROM else HEIGHT
+        self.setFixedHeight(height)
+        for view in self.views.values():
+            view.setMaximumWidth(round((height - GRID - view.CAPTION_HEIGHT) * aspect))
 
     def show_compared(self, compared: Compared, range_m: tuple[float, float], name: str) -> None:
         """Show truth and prediction of one window, in the colours of the depth picture."""
