@@ -51,10 +51,10 @@ def _box(
 
 def _crate() -> list[Part]:
     posts = [
-        Part(BOX, (x, 0.42, z), (0.07, 0.42, 0.07), 1) for x in (-0.4, 0.4) for z in (-0.4, 0.4)
+        Part(BOX, (x, 0.38, z), (0.06, 0.38, 0.06), 1) for x in (-0.36, 0.36) for z in (-0.36, 0.36)
     ]
-    rims = [_box(0.0, 0.12, 0.46, 0.46, 1), _box(0.74, 0.86, 0.46, 0.46, 1)]
-    return [_box(0.05, 0.8, 0.41, 0.41), *posts, *rims]
+    rims = [_box(0.0, 0.11, 0.415, 0.415, 1), _box(0.66, 0.77, 0.415, 0.415, 1)]
+    return [_box(0.05, 0.72, 0.37, 0.37), *posts, *rims]
 
 
 def _barrel() -> list[Part]:
@@ -67,7 +67,7 @@ def _barrel() -> list[Part]:
 def _lamp() -> list[Part]:
     foot = _frustum(0.0, 0.06, 0.26, 1)
     pole = _frustum(0.0, 1.25, 0.04, 1)
-    shade = _frustum(1.02, 1.5, 0.42, 0, top_ratio=0.5)
+    shade = _frustum(1.0, 1.5, 0.44, 0, top_ratio=0.5)
     return [foot, pole, shade]
 
 
@@ -105,7 +105,7 @@ _PARTS_OF_KIND: dict[str, list[Part]] = {
     "ball": [_sphere(0.45, 0.45)],
     "crate": _crate(),
     "barrel": _barrel(),
-    "cone": [_box(0.0, 0.08, 0.4, 0.4, 1), _frustum(0.05, 1.1, 0.3, 0, top_ratio=0.1)],
+    "cone": [_box(0.0, 0.08, 0.45, 0.45, 1), _frustum(0.05, 1.2, 0.36, 0, top_ratio=0.1)],
     "lamp": _lamp(),
     "table": _table(),
     "snowman": _snowman(),

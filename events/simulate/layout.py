@@ -64,8 +64,8 @@ def draw_objects(
 
     Args:
         random: Decides all.
-        num_near: Objects on a ring 1.9 to 3.2 m from the origin.
-        num_far: Objects 4 to 7.5 m from the origin.
+        num_near: Objects on a ring 1.8 to 3.4 m from the origin.
+        num_far: Objects 4.2 to 7.5 m from the origin.
         motion: Factor on all speeds.
     """
     num = num_near + num_far
@@ -80,9 +80,13 @@ def draw_objects(
     )
     spread = np.repeat((0.25 * math.pi / num_near, math.pi / max(num_far, 1)), (num_near, num_far))
     angle = random.uniform(0, 2 * math.pi) + sector + random.uniform(-1, 1, num) * spread
-    distance_m = np.concatenate(
-        (random.uniform(1.9, 3.2, num_near), random.uniform(4, 7.5, num_far))
+    # every other one of the ring is nearer, so that one object mostly outshines its neighbours
+    ring_m = np.where(
+        np.arange(num_near) % 2,
+        random.uniform(2.7, 3.4, num_near),
+        random.uniform(1.8, 2.2, num_near),
     )
+    distance_m = np.concatenate((ring_m, random.uniform(4.2, 7.5, num_far)))
     moves = random.random(num) < 0.6
     turns = random.random(num) < 0.6
     is_ball = kinds == KINDS.index("ball")

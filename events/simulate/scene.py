@@ -45,7 +45,7 @@ class SceneConfig:
     """Of the picture in pixels."""
     height: int = 260
     num_near: tuple[int, int] = (8, 10)
-    """Range of the number of objects 1.9 to 3.2 m around the camera's place; with 8 or more, one is
+    """Range of the number of objects 1.8 to 3.4 m around the camera's place; with 8 or more, one is
     always in view."""
     num_far: tuple[int, int] = (2, 6)
     """Range of the number of objects behind them, up to 7.5 m away."""
