@@ -10,7 +10,8 @@ import signal
 import sys
 import threading
 from collections.abc import Sequence
-from typing import Any, NoReturn
+from types import FrameType
+from typing import Any
 
 VERBS = {
     "demo": "see a network understand a synthetic scene, with the ground truth beside it",
@@ -58,7 +59,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Terminable:
-    """While open, SIGTERM interrupts like Ctrl-C, so that recordings are closed."""
+    """While open, SIGTERM does what Ctrl-C does, so that recordings are closed."""
 
     def __enter__(self) -> None:
         self._previous: Any = None
@@ -70,8 +71,11 @@ class _Terminable:
             signal.signal(signal.SIGTERM, self._previous)
 
 
-def _interrupt(signum: int, frame: object) -> NoReturn:
-    raise KeyboardInterrupt
+def _interrupt(signum: int, frame: FrameType | None) -> None:
+    on_interrupt = signal.getsignal(signal.SIGINT)
+    if not callable(on_interrupt):  # ignored, as for a shell script's background jobs
+        raise KeyboardInterrupt
+    on_interrupt(signum, frame)
 
 
 def _say(line: str) -> None:

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import argparse
 import math
-import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
 from app.cli import EXIT_INTERRUPTED, UserError
+from app.interrupt import interrupt_flag
 from app.recorder import SUFFIX, FileRecorder, default_path
 from events.sources.open import open_source
 from events.sources.source import Seekable, Source
@@ -61,13 +58,16 @@ def run(args: argparse.Namespace) -> int:
             compression=args.compression,
             overwrite=args.overwrite,
         )
-        with recorder, _stopping(source.stop) as interrupted:
-            _record(source, recorder, math.inf if args.seconds is None else args.seconds)
+        with recorder, interrupt_flag() as interrupted:
+            duration_s = math.inf if args.seconds is None else args.seconds
+            _record(source, recorder, duration_s, interrupted)
     _report(recorder)
     return EXIT_INTERRUPTED if interrupted.is_set() else 0
 
 
-def _record(source: Source, recorder: FileRecorder, duration_s: float) -> None:
+def _record(
+    source: Source, recorder: FileRecorder, duration_s: float, interrupted: threading.Event
+) -> None:
     """Write the source's packets, with a line of progress on the terminal."""
     told_s, num_told = time.monotonic(), 0
     with Live(console=Console(stderr=True), auto_refresh=False, transient=True) as live:
@@ -81,7 +81,7 @@ def _record(source: Source, recorder: FileRecorder, duration_s: float) -> None:
                 rate = (recorder.num_events - num_told) / (now_s - told_s)
                 told_s, num_told = now_s, recorder.num_events
                 live.update(_progress(source, recorder, rate), refresh=True)
-            if surplus_us >= 0:
+            if surplus_us >= 0 or interrupted.is_set():
                 return
 
 
@@ -101,28 +101,6 @@ def _report(recorder: FileRecorder) -> None:
         f"{names}: {recorder.num_events:,} events{lost}, {recorder.duration_us / 1e6:.3f} s, "
         f"{recorder.num_bytes / 1e6:.1f} MB"
     )
-
-
-@contextmanager
-def _stopping(stop: Callable[[], None]) -> Iterator[threading.Event]:
-    """Turn the first Ctrl-C or SIGTERM into ``stop()``: no write is cut in two."""
-    interrupted = threading.Event()
-
-    def handle(signum: int, frame: Any) -> None:
-        if interrupted.is_set():
-            raise KeyboardInterrupt
-        interrupted.set()
-        stop()
-
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-    previous = {s: signal.signal(s, handle) for s in (signal.SIGINT, signal.SIGTERM)}
-    try:
-        yield interrupted
-    finally:
-        for signum, handler in previous.items():
-            signal.signal(signum, handler)
 
 
 def _seconds(text: str) -> float:

@@ -76,6 +76,19 @@ def test_an_interrupted_verb_gives_130(verb, capsys) -> None:
     assert capsys.readouterr().err == "saccade: interrupted\n"
 
 
+def test_a_termination_ends_also_a_background_job_that_ignores_interrupts(verb) -> None:
+    def terminate_oneself() -> int:
+        os.kill(os.getpid(), signal.SIGTERM)
+        return 0
+
+    verb(terminate_oneself)
+    before = signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        assert cli.main(["info"]) == 130
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
 def test_a_termination_is_an_interruption_and_its_handler_is_put_back(verb) -> None:
     before = signal.getsignal(signal.SIGTERM)
 
