@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
@@ -16,6 +17,9 @@ DAVIS346_BIASES = (
     "PhotoreceptorSourceFollower",
     "Refractory",
 )
+
+MAX_BIAS_PARTS = (7, 255)
+"""Of a bias current's coarse and fine part."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,11 +114,12 @@ def set_control(device: Any, name: str, value: Value) -> Control:
 
 
 def _set_number(setting: _Setting, control: Control, value: Value) -> None:
-    is_number = isinstance(value, int) and not isinstance(value, bool)
-    if not is_number or not control.minimum <= int(value) <= control.maximum:  # type: ignore[arg-type]
-        limits = f"between {control.minimum} and {control.maximum} {control.unit}".rstrip()
-        raise ValueError(f"{control.name} must lie {limits}, got {value!r}")
-    setting.write(int(value) // setting.step)  # type: ignore[arg-type]
+    limits = f"between {control.minimum} and {control.maximum} {control.unit}".rstrip()
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise ValueError(f"{control.name} must be a whole number {limits}, got {value!r}")
+    if not control.minimum <= value <= control.maximum:
+        raise ValueError(f"{control.name} must lie {limits}, got {value}")
+    setting.write(value // setting.step)
 
 
 def _control(name: str, setting: _Setting) -> Control:
@@ -156,34 +161,27 @@ def _settings(device: Any) -> Iterator[tuple[str, _Setting]]:
 
 
 def _davis346_biases(device: Any) -> Iterator[tuple[str, _Setting]]:
-    """Yield each bias current as its coarse (0-7) and fine (0-255) part."""
+    """Yield each bias current as its two parts."""
     read, write = _methods(device, "Davis346BiasCoarseFine")
     kinds = getattr(getattr(device, "Davis346BiasCF", None), "__members__", {})
     if not read or not write:
         return
     for bias in DAVIS346_BIASES:
-        if bias not in kinds:
-            continue
-        kind = kinds[bias]
-        name = "bias_" + "".join(f"_{c.lower()}" if c.isupper() else c for c in bias).lstrip("_")
+        if bias in kinds:
+            name = "bias_" + re.sub(r"(?<!^)(?=[A-Z])", "_", bias).lower()
+            yield f"{name}_coarse", _bias_part(read, write, kinds[bias], 0)
+            yield f"{name}_fine", _bias_part(read, write, kinds[bias], 1)
 
-        def read_part(part: int, kind: Any = kind) -> int:
-            return int(read(kind)[part])
 
-        def write_coarse(value: int, kind: Any = kind) -> None:
-            write(kind, value, read(kind)[1])
+def _bias_part(read: Any, write: Any, kind: Any, part: int) -> _Setting:
+    """Return the setting of a bias's coarse (0) or fine (1) part, which keeps the other one."""
 
-        def write_fine(value: int, kind: Any = kind) -> None:
-            write(kind, read(kind)[0], value)
+    def write_part(value: int) -> None:
+        parts = list(read(kind))
+        parts[part] = value
+        write(kind, *parts)
 
-        yield (
-            f"{name}_coarse",
-            _Setting(read=lambda r=read_part: r(0), write=write_coarse, maximum=7),  # type: ignore[misc]
-        )
-        yield (
-            f"{name}_fine",
-            _Setting(read=lambda r=read_part: r(1), write=write_fine, maximum=255),  # type: ignore[misc]
-        )
+    return _Setting(read=lambda: read(kind)[part], write=write_part, maximum=MAX_BIAS_PARTS[part])
 
 
 def _methods(device: Any, suffix: str) -> tuple[Any, Any]:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 from events.live.child_acquisition import ChildAcquisition
 from events.live.live_source import LiveSource
 from events.live.open_device import split_host_port
@@ -26,6 +28,8 @@ class NetworkSource(LiveSource):
         Raises:
             SourceError: the address has neither form.
         """
+        if os.name != "posix":
+            raise SourceError(f"{address}: network streams need Linux or macOS")
         if not address.startswith("unix:"):
             try:
                 split_host_port(address)
