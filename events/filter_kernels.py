@@ -1,7 +1,7 @@
 """Compiled loops of events.filters: copy what stays to ``kept`` and return how many that are.
 
-Every event is copied and only the count depends on the verdict: noise is not predictable, and a branch that
-is guessed wrong costs more than the copy.
+Every event is copied and only the count depends on the verdict: noise is not predictable, and a
+branch that is guessed wrong costs more than the copy.
 """
 
 from __future__ import annotations

@@ -20,7 +20,7 @@ Words = npt.NDArray[np.int64]
 
 @runtime_checkable
 class Filter(Protocol):
-    """Takes the packets of one stream in order; starts anew by itself at a jump or another sensor."""
+    """Takes the packets of a stream in order; starts anew by itself at a jump or another sensor."""
 
     @property
     def num_seen(self) -> int:
@@ -176,7 +176,7 @@ class Refractory(_Counted):
 
 
 class HotPixels(_Counted):
-    """Learns which pixels are hot and removes their events; nothing is removed before it has learnt.
+    """Learns which pixels are hot and removes their events, none before it has learnt.
 
     The mask outlives jumps, as it tells of the sensor and not of the scene.
     """
@@ -217,14 +217,15 @@ def hot_pixels(
     counts: npt.NDArray[np.int32], duration_us: int, config: HotPixelsConfig
 ) -> npt.NDArray[np.bool_]:
     """Return the (H, W) mask of hot pixels from (H, W) event counts of ``duration_us``."""
-    summed = np.pad(counts.astype(np.float64), 2)
-    for axis in (0, 1):
-        size = counts.shape[axis]
-        summed = sum(summed.take(range(i, i + size), axis) for i in range(5))
-    num_around = np.outer(*(_num_in_reach(size) for size in counts.shape)) - 1
+    height, width = counts.shape
+    padded = np.pad(counts.astype(np.float64), 2)
+    columns = np.add.reduce([padded[:, i : i + width] for i in range(5)])
+    summed = np.add.reduce([columns[i : i + height] for i in range(5)])
+    num_around = np.outer(_num_in_reach(height), _num_in_reach(width)) - 1
     around = (summed - counts) / np.maximum(num_around, 1)
     min_count = config.min_rate_hz * duration_us * 1e-6
-    return (counts > config.ratio * around) & (counts > min_count)
+    mask: npt.NDArray[np.bool_] = (counts > config.ratio * around) & (counts > min_count)
+    return mask
 
 
 def _num_in_reach(size: int) -> npt.NDArray[np.int64]:

@@ -2,11 +2,11 @@
 
 Every event is in at least one window as long as the stride is not longer than the window:
 
-- Time windows start at ``anchor_us + i * stride_us``. A segment's first window is the last one that starts
-  at or before the segment; it is partial if it starts before. When a segment ends, the next
-  window follows as a partial one if it begins before the end; later starts would hold nothing new.
-- Count windows start every ``stride_events`` events and wait for ``length_events`` of them: in a quiet
-  scene none come. When a segment ends, events that were in no window follow as a partial one.
+- Time windows start at ``anchor_us + i * stride_us``. A segment's first window is the last one that
+  starts at or before the segment; it is partial if it starts before. When a segment ends with
+  events' time in no window yet, the next window follows as a partial one.
+- Count windows start every ``stride_events`` events and wait for ``length_events`` of them: in a
+  quiet scene none come. When a segment ends, events that were in no window follow as a partial one.
 - With a stride longer than the window, events in the gaps are in no window: that was asked for.
 
 A segment is a run of touching packets of one sensor; a packet that starts elsewhere ends it.
@@ -42,8 +42,8 @@ class WindowConfig:
     def __post_init__(self) -> None:
         if (self.length_us is None) == (self.length_events is None):
             raise ValueError(
-                "set either length_us (time windows) or length_events (count windows) and the other to None, "
-                f"got {self.length_us} and {self.length_events}"
+                "set either length_us (time windows) or length_events (count windows) and the "
+                f"other to None, got {self.length_us} and {self.length_events}"
             )
         if (self.length_us is None) != (self.stride_us is None):
             raise ValueError(
@@ -68,15 +68,15 @@ class Window:
     index: int
     """Number of windows yielded before this one."""
     packet: EventPacket
-    """The window's events. A time window's span is always the whole window's, also where it is partial;
-    a count window's reaches from its first event to its last one. Losses are those of all packets that
-    the span touches, so overlapping windows repeat them."""
+    """The window's events. A time window's span is always the whole window's, also where it is
+    partial; a count window's reaches from its first event to its last one. Losses are those of all
+    packets that the span touches, so overlapping windows repeat them."""
     is_partial: bool
     """Whether the stream covers only a part of the window."""
 
 
 class _Buffer:
-    """Appends events and hands out views of them, which stay valid: what a view may show is never overwritten."""
+    """Appends events and hands out views of them; what a view may show is never overwritten."""
 
     MIN_CAPACITY = 1 << 14
 
@@ -117,7 +117,7 @@ class _Buffer:
 
 
 class Windower:
-    """Cuts packets into windows as they come; memory is bounded by the events of a window and a packet."""
+    """Cuts packets into windows as they come; holds a window's and a packet's events at most."""
 
     def __init__(self, config: WindowConfig) -> None:
         self.config = config
@@ -132,7 +132,7 @@ class Windower:
         self._num_to_skip = 0
 
     def push(self, packet: EventPacket) -> list[Window]:
-        """Return the windows that ``packet`` completes, oldest first; a jump first finishes what was."""
+        """Return the windows that ``packet`` completes, oldest first; a jump finishes what was."""
         windows: list[Window] = []
         last = self._last_packet
         if last is None or packet.start_us != last.end_us or packet.sensor != last.sensor:
@@ -146,7 +146,7 @@ class Windower:
         return windows + self._push_time(packet)
 
     def finish(self) -> list[Window]:
-        """Return the segment's last, partial window if something is in no window yet; then start anew."""
+        """Return the segment's partial window if something is in none yet, and start anew."""
         last = self._last_packet
         if last is None:
             return []
@@ -200,7 +200,7 @@ class Windower:
         length, stride = self.config.length_events, self.config.stride_events
         assert length is not None
         self._buffer.append(packet.events)
-        windows = []
+        windows: list[Window] = []
         while True:
             skipped = min(self._num_to_skip, len(self._buffer))
             self._buffer.drop(skipped)

@@ -1,4 +1,4 @@
-"""What representations cost: voxel grids, normalisation, the sliding ring and the way to and from the network.
+"""What representations cost: voxel grids, normalisation, the ring, the way to the network and back.
 
 ``python -m app.bench.representations`` prints the figures alone.
 """
@@ -7,11 +7,18 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterator, Mapping
+from functools import partial
 
 import numpy as np
 
 from app.bench.row import Row
-from app.bench.voxel_baselines import CLoops, add_at_grid, compile_c_loops, index_add_grid
+from app.bench.voxel_baselines import (
+    CLoops,
+    Grid,
+    add_at_grid,
+    compile_c_loops,
+    index_add_grid,
+)
 from events.packet import EventPacket, SensorSize, pack_events
 from events.representations.letterbox import Letterbox
 from events.representations.normalization import normalize
@@ -99,7 +106,7 @@ def voxel_grid_rows(c_loops: CLoops | None) -> Iterator[Row]:
 
 
 def _voxel_calls(
-    packet: EventPacket, spec: VoxelGridSpec, grid: np.ndarray, c_loops: CLoops | None
+    packet: EventPacket, spec: VoxelGridSpec, grid: Grid, c_loops: CLoops | None
 ) -> Calls:
     calls: dict[str, Callable[[], object]] = {
         "ours": lambda: voxel_grid(packet, spec, out=grid),
@@ -119,17 +126,18 @@ def normalization_rows(c_loops: CLoops | None) -> Iterator[Row]:
         values = voxel_grid(packet, VoxelGridSpec()).reshape(-1)
         for is_cold in (False, True):
             calls: dict[str, Callable[[], object]] = {
-                "nonzero_rms": lambda values=values: normalize(values, "nonzero_rms"),
-                "nonzero_mean_std": lambda values=values: normalize(values, "nonzero_mean_std"),
+                "nonzero_rms": partial(normalize, values, "nonzero_rms"),
+                "nonzero_mean_std": partial(normalize, values, "nonzero_mean_std"),
             }
             if c_loops is not None:
-                calls["floor"] = lambda values=values: c_loops.touch(values)
+                calls["floor"] = partial(c_loops.touch, values)
             costs_ms = shuffled_ms(calls, is_cold=is_cold)
+            state = "cold" if is_cold else "warm"
             floor_ms = costs_ms.pop("floor", None)
             for name, value_ms in costs_ms.items():
                 yield Row(
                     section=SECTION,
-                    name=f"{name} 5x{sensor.height}x{sensor.width}, {'cold' if is_cold else 'warm'}",
+                    name=f"{name} 5x{sensor.height}x{sensor.width}, {state}",
                     value=value_ms,
                     unit="ms",
                     baseline=floor_ms,
@@ -193,10 +201,8 @@ def letterbox_rows() -> Iterator[Row]:
         small = np.empty((5, 192, 256), np.float32)
         costs_ms = shuffled_ms(
             {
-                "full": lambda packet=packet, full=full: voxel_grid(packet, spec, full),
-                "direct": lambda packet=packet, letterbox=letterbox, small=small: network_grid(
-                    packet, spec, letterbox, small
-                ),
+                "full": partial(voxel_grid, packet, spec, full),
+                "direct": partial(network_grid, packet, spec, letterbox, small),
             },
             is_cold=True,
         )
@@ -211,8 +217,8 @@ def letterbox_rows() -> Iterator[Row]:
         labels, depth = np.zeros((48, 64), np.uint8), np.ones((48, 64), np.float32)
         back_ms = shuffled_ms(
             {
-                "labels": lambda letterbox=letterbox, a=labels: letterbox.to_sensor_labels(a),
-                "image": lambda letterbox=letterbox, a=depth: letterbox.to_sensor_image(a),
+                "labels": partial(letterbox.to_sensor_labels, labels),
+                "image": partial(letterbox.to_sensor_image, depth),
             },
             is_cold=True,
         )

@@ -1,6 +1,7 @@
 """What voxel grids are measured against: a C loop and the usual numpy and torch ways.
 
-All make the grid of ``VoxelGridSpec(placement="closed")``: signed, bilinear in time, not normalised.
+All make the grid of ``VoxelGridSpec(placement="closed")``: signed, bilinear in time, and not
+normalised.
 """
 
 from __future__ import annotations

@@ -44,7 +44,7 @@ class Axis(NamedTuple):
         return (self.input_size - self.extent) // 2
 
     def cells(self) -> npt.NDArray[np.int64]:
-        """(size,) input cell of each pixel: floor((pixel + 0.5) scale) + margin, in whole numbers."""
+        """(size,) input cell of each pixel: floor((pixel + 0.5) scale) + margin, exactly."""
         doubled = 2 * np.arange(self.size, dtype=np.int64) + 1
         return doubled * self.numerator // (2 * self.denominator) + self.margin
 
@@ -57,7 +57,7 @@ class Axis(NamedTuple):
     def neighbours(
         self, size: int
     ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
-        """Return for each pixel two positions in an output of ``size`` and the weight of the second.
+        """Return each pixel's two neighbours in an output of ``size`` and the second's weight.
 
         Half-pixel centres; positions stay inside the content, so that padding never bleeds in.
         """
@@ -152,8 +152,11 @@ class Letterbox:
         """
         self._check_divides(image.shape)
         rows, columns = _neighbours(self._axes, image.shape)
+        top, bottom, bottom_weight = rows
+        left, right, right_weight = columns
         out = np.empty((self.sensor.height, self.sensor.width), np.float32)
-        _interpolate(_read_only(image.astype(np.float32, copy=False)), *rows, *columns, out)
+        source = _read_only(image.astype(np.float32, copy=False))
+        _interpolate(source, top, bottom, bottom_weight, left, right, right_weight, out)
         return out
 
     def _check_divides(self, shape: tuple[int, ...]) -> None:
@@ -164,8 +167,8 @@ class Letterbox:
             or self.width % shape[1] != 0
         ):
             raise ValueError(
-                f"a map must be (h, w) with sides that divide the input's {self.height}x{self.width} "
-                f"(height x width), got {shape}"
+                f"a map must be (h, w) with sides that divide the input's "
+                f"({self.height}, {self.width}), got {shape}"
             )
 
 
@@ -176,7 +179,7 @@ def _neighbours(axes: tuple[Axis, Axis], shape: tuple[int, int]) -> tuple[Any, A
 
 
 def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
-    """Return a C-contiguous read-only view or copy: one type, hence one compilation, for all callers."""
+    """Return a C-contiguous read-only view or copy: one type and one compilation for all."""
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view

@@ -33,7 +33,7 @@ def moments(values: Values) -> tuple[float, float, float]:
 
 @nb.njit(nogil=True, cache=True)
 def plane_moments(planes: Any, first: int, last: int, table: Any) -> tuple[float, float, float]:
-    """Renew rows [first, last) of ``table`` and return the sum of all rows but those after ``last``.
+    """Renew rows [first, last) of ``table`` and return the sum of its rows up to ``last``.
 
     Args:
         planes: (R, H, W) float32.

@@ -1,6 +1,7 @@
 """BinRing: planes at absolute times, one at the end of each bin, that successive windows share.
 
-The buffer is linear, so that a window is a slice of it; at its end the newest planes move to its front.
+The buffer is linear, so that a window is a slice of it; at its end the newest planes move to its
+front.
 """
 
 from __future__ import annotations
@@ -81,7 +82,7 @@ class BinRing:
             normalize(out.reshape(-1), normalization)
             return out
         if normalization == "none" and len(held) == 1:
-            window = held[0]
+            window: Grid = held[0]
             window.flags.writeable = False
             return window
         known = self._held_moments(first)

@@ -61,8 +61,8 @@ def scatter_interval(
         word = np.uint64(words[i, 1])
         x = word & low16
         y = (word >> shift16) & low16
-        # Bytes 13 to 15 of a record are padding: only polarity's lowest bit counts. A coin flip: what
-        # depends on it is written so that it compiles to a select, as a branch would double the time.
+        # Bytes 13 to 15 of a record are padding: only polarity's lowest bit counts. It is a coin
+        # flip: what depends on it must compile to a select, as a branch would double the time.
         on = (word >> shift32) & one
         if columns is None:
             cell = min(y * stride + x, last_pixel)
@@ -110,7 +110,7 @@ def scatter_window(
         words: (N, 2) EventPacket.words, read-only.
         start_us: Where the first interval begins.
         duration_us: Length of all intervals together, at least 1.
-        num_intervals: The interval's number is its left plane's (closed) or its right plane's (trailing).
+        num_intervals: Each has the number of its left plane (closed) or right one (trailing).
         is_trailing: Whether the first interval has no left plane.
         keeps_first: Whether plane 0 is added to instead of overwritten.
         width: Of the sensor, in pixels.

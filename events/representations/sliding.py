@@ -1,9 +1,9 @@
 """Voxel grids in a network's input size, window after window: each event is scattered once.
 
-Bins lie at absolute times, one plane at the end of each, so that windows whose starts are whole bins
-apart share planes: a window is a slice of a ring. With ``trailing`` placement the slice is the
-from-scratch grid to the last bit before normalisation: the plane at a window's start, the only one that would see
-events from before it, is not part of the window.
+Bins lie at absolute times, one plane at the end of each, so that windows whose starts are whole
+bins apart share planes: a window is a slice of a ring. With ``trailing`` placement the slice is the
+grid from scratch, exactly: the plane at a window's start, the only one that would see events from
+before it, is not part of the window.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ Grid = npt.NDArray[np.float32]
 def network_grid(
     packet: EventPacket, spec: VoxelGridSpec, letterbox: Letterbox, out: Grid | None = None
 ) -> Grid:
-    """Return the (C, height, width) float32 grid of a packet, whose span is the window, as network input.
+    """Return the (C, height, width) float32 network input of a packet, whose span is the window.
 
     An input cell is the sum of its sensor pixels; where the sensor has fewer pixels than the
     input, the value of the pixel under its centre. Cells outside the letterbox are 0. Normalisation
@@ -53,9 +53,10 @@ class SlidingGrid:
     """Makes network input of consecutive windows; equals ``network_grid`` to 1e-6 on each.
 
     Windows may skip bins (dropped windows) and may jump: what the ring holds is used where it fits.
-    From scratch, as a ring would not help, are made: grids that are not ``trailing`` or not anchored on the
-    window, windows of another length than ``window_us``, bins of a broken number of microseconds,
-    and windows that share no bin with the one before (no overlap, or a stride finer than a bin).
+    Where a ring would not help, grids are made from scratch: those not ``trailing`` or not anchored
+    on the window, windows of another length than ``window_us``, bins of a broken number of
+    microseconds, and windows that share no bin with the one before: the first of a stream, those
+    without overlap, and all where the stride is not a multiple of a bin.
     """
 
     def __init__(self, spec: VoxelGridSpec, letterbox: Letterbox, window_us: int) -> None:
@@ -97,7 +98,7 @@ class SlidingGrid:
         return self._ring.read(self._out)
 
     def _num_new(self, packet: EventPacket) -> int | None:
-        """Return how many bins later than the window before this one is; None if the ring is no help."""
+        """Return how many bins later than the one before a window is; None if a ring is no help."""
         previous = self._previous
         if previous is None or not self._is_sliding:
             return None
@@ -116,5 +117,6 @@ class SlidingGrid:
 def _check_sensor(packet: EventPacket, letterbox: Letterbox) -> None:
     if packet.sensor != letterbox.sensor:
         raise ValueError(
-            f"the letterbox was made for a {letterbox.sensor} sensor, got a packet of {packet.sensor}"
+            f"the letterbox was made for a {letterbox.sensor} sensor, "
+            f"got a packet of {packet.sensor}"
         )

@@ -1,6 +1,7 @@
 """Voxel grid: events summed into B planes of time, bilinear in time, nearest in space.
 
-Source: Zhu et al., "Unsupervised Event-based Learning of Optical Flow, Depth, and Egomotion", CVPR 2019, eq. 1-2.
+Source: Zhu et al., "Unsupervised Event-based Learning of Optical Flow, Depth, and Egomotion",
+CVPR 2019, eq. 1-2.
 """
 
 from __future__ import annotations
@@ -28,14 +29,15 @@ class VoxelGridSpec:
     """Where the planes lie in the window [start, end) of length W.
 
     ``trailing``: plane b at start + (b + 1) W / B. A window of stride k W / B is then a slice of a
-    ring of absolute planes, exactly; events of the oldest bin fade in with their distance from the start.
+    ring of absolute planes, exactly; events of the oldest bin fade in with their distance from
+    the start.
     ``closed``: plane b at start + b W / (B - 1), as E2VID and DSEC do; every event has weight 1.
     """
     anchor: Literal["window", "events"] = "window"
     """Whether start and end are the window's or, as E2VID does, the first and the last event's."""
     normalization: Normalization = "none"
-    """Applied to the voxels that are not zero: subtract the mean and divide by the standard deviation
-    (E2VID), or divide by the root mean square, which keeps the sign of every voxel."""
+    """Applied to the voxels that are not zero: subtract the mean and divide by the standard
+    deviation (E2VID), or divide by the root mean square, which keeps the sign of every voxel."""
 
     def __post_init__(self) -> None:
         if self.num_bins < 1:
@@ -58,16 +60,17 @@ class VoxelGridSpec:
 def voxel_grid(
     packet: EventPacket, spec: VoxelGridSpec, out: npt.NDArray[np.float32] | None = None
 ) -> npt.NDArray[np.float32]:
-    """Return the (C, H, W) float32 voxel grid of a packet, whose span is the window; never changes its input.
+    """Return the (C, H, W) float32 voxel grid of a packet, whose span is the window.
 
-    Without events the grid is zero. One event, or events of one instant, have a weight that depends
-    only on where they lie in the window; anchored on the events themselves they all lie at its start:
-    in plane 0 with weight 1 if ``closed``, and with weight 0, an all-zero grid, if ``trailing``.
+    Never changes its input. Without events the grid is zero. One event, or events of one instant,
+    have a weight that depends only on where they lie in the window; anchored on the events
+    themselves they all lie at its start: in plane 0 with weight 1 if ``closed``, and with weight 0,
+    an all-zero grid, if ``trailing``.
 
     Args:
         packet: Events of one window.
         spec: What to compute.
-        out: (C, H, W) float32, C-contiguous, to write to instead of a new array; its values do not matter.
+        out: (C, H, W) float32, C-contiguous, to overwrite instead of making a new array.
     """
     height, width = packet.sensor.height, packet.sensor.width
     out = grid_buffer((spec.num_channels, height, width), out)
@@ -85,7 +88,8 @@ def grid_buffer(
         return np.empty(shape, np.float32)
     if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
         raise ValueError(
-            f"out must be C-contiguous float32 of shape {shape}, got {out.dtype} of shape {out.shape}"
+            f"out must be C-contiguous float32 of shape {shape}, "
+            f"got {out.dtype} of shape {out.shape}"
         )
     return out
 
@@ -158,7 +162,8 @@ def normalize_reference(
     if spec.normalization == "none" or not len(values):
         return grid
     if spec.normalization == "nonzero_rms":
-        return (grid / np.sqrt(np.mean(values**2))).astype(np.float32)
+        rms = np.float32(np.sqrt(np.mean(values**2)))
+        return grid / rms
     variance = values.var()
     centred = np.where(grid != 0, grid - values.mean(), 0)
     if variance > FLAT_VARIANCE * np.mean(values**2):

@@ -1,4 +1,5 @@
 from collections.abc import Iterator
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -15,13 +16,13 @@ START_US = 10**15
 def stream(
     times_us: list[int], start_us: int, end_us: int, cuts_us: list[int]
 ) -> list[EventPacket]:
-    """Return touching packets with an event at each time; its x counts events, to tell them apart."""
+    """Return touching packets with an event at each time, cut at ``cuts_us``."""
     t = np.sort(np.array(times_us, np.int64))
     number = np.arange(len(t))
     events = pack_events(t, number % 32, number // 32 % 24, number % 2)
     whole = EventPacket(events, SENSOR, start_us, end_us)
     edges = sorted({start_us, *(cut for cut in cuts_us if start_us < cut < end_us), end_us})
-    return [whole.between(a, b) for a, b in zip(edges, edges[1:], strict=False)]
+    return [whole.between(a, b) for a, b in pairwise(edges)]
 
 
 def packets_of(num: int, length_us: int = 10_000, start_us: int = START_US) -> list[EventPacket]:
