@@ -15,8 +15,8 @@ def recipe() -> Recipe:
         name="saccade-default",
         initial="runs/default-small/model.safetensors",
         stages=(
-            Stage(steps=3_500, height=96, width=128, batch_size=64),
-            Stage(steps=2_200, height=192, width=256, batch_size=32),
+            Stage(steps=3_800, height=96, width=128, batch_size=64),
+            Stage(steps=2_400, height=192, width=256, batch_size=32),
         ),
         schedule_steps=None,
         shares={"tiny_imagenet": 0.56, "synthetic": 0.2, "camvid": 0.12, "seven_scenes": 0.12},

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from events.packet import SensorSize
 from events.simulate.kinds import KINDS, SEGMENTATION_LABELS
-from events.simulate.sample import SampleConfig
 from events.simulate.scene import sample_window
 from events.simulate.truth import dominant_kind
 from training.data.labelled import LabelledWindow, Split
@@ -13,10 +12,6 @@ EPOCH = 20_000
 NUM_HELD_OUT = 500
 HELD_OUT_SEED = 2**40
 """Training seeds are below 2**31, so no held-out scene is ever trained on."""
-
-
-SAMPLE = SampleConfig(motion=(0.8, 4.0))
-"""Slower scenes have windows in which the noise outnumbers the events of the scene."""
 
 
 class Synthetic:
@@ -33,7 +28,7 @@ class Synthetic:
         self, split: Split, index: int, seed: int, sensor: SensorSize, window_us: int
     ) -> LabelledWindow:
         scene_seed = seed % 2**31 if split == "train" else HELD_OUT_SEED + seed * EPOCH + index
-        packet, truth = sample_window(scene_seed, sensor, window_us, SAMPLE)
+        packet, truth = sample_window(scene_seed, sensor, window_us)
         return LabelledWindow(
             packet=packet,
             label=dominant_kind(truth),
