@@ -23,6 +23,11 @@ SIGNAL_POLL_MS = 200
 """How often Python gets a turn to see Ctrl-C, which Qt's loop knows nothing of."""
 
 
+SWITCH_S = 0.001
+"""How long another thread may hold the GIL while the GUI waits for it; Python's own 5 ms would be
+a third of a screen refresh."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GuiOptions:
     """What the command line asks of the window; None leaves what was remembered."""
@@ -57,6 +62,7 @@ def ensure_display() -> None:
 def run_gui(options: GuiOptions, open_source: OpenSource) -> int:
     """Show the window until it is closed; return the exit code."""
     ensure_display()
+    sys.setswitchinterval(SWITCH_S)
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
     application.setApplicationName("Saccade")

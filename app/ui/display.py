@@ -38,6 +38,8 @@ class Display:
         self._drawn: tuple[object, ...] = ()
         self._due_s = {"figures": 0.0, "preview": 0.0, "meaning": 0.0}
         self._opened_s = 0.0
+        self._message = ""
+        self._has_seen_events = False
         self.has_shown_prediction = False
         """Whether a prediction of this source was on screen."""
         self.follow(preferences)
@@ -46,7 +48,7 @@ class Display:
     def can_record(self) -> bool:
         """Whether events flow, so that a recording would not be empty."""
         is_open = self._session.state in (PipelineState.RUNNING, PipelineState.PAUSED)
-        return is_open and self._session.stats().num_events > 0
+        return is_open and self._has_seen_events
 
     def follow(self, preferences: Preferences) -> None:
         """Show what the preferences say."""
@@ -65,7 +67,7 @@ class Display:
     def show_source(self) -> None:
         """Begin anew: another source was asked for, or none plays any more."""
         self._scene = self._history = None
-        self.has_shown_prediction = False
+        self.has_shown_prediction = self._has_seen_events = False
         self._stop_truth()
         self._drawn = ()
         self._opened_s = time.monotonic()
@@ -195,6 +197,8 @@ class Display:
         assert history is not None
         transport.show_playing(session.state is PipelineState.RUNNING)
         surface = session.surface
+        if surface is not None and surface.num_events:
+            self._has_seen_events = True
         if surface is not None and surface.clock_us:
             start_us = history.start_us if session.seekable is not None else history.first_us
             transport.show_time(surface.clock_us, start_us)
@@ -224,8 +228,17 @@ class Display:
         self._parts.transport.timeline.show_rates()
         if stats.provider:
             self._parts.top.show_badge(f"{stats.provider} · {stats.windows_done_per_s:.0f}/s")
-        if stats.message:
-            self._parts.messages.show_message(stats.message, "warning")
+        if stats.message != self._message:
+            self._show_source_message(stats.message)
+
+    def _show_source_message(self, message: str) -> None:
+        """Show what the source says of itself, until it says that all is well again."""
+        messages = self._parts.messages
+        if message:
+            messages.show_message(message, "warning")
+        elif messages.text == self._message:
+            messages.hide()
+        self._message = message
 
     def _show_previews(self) -> None:
         if self._scene is None or not self._parts.left.isVisible():

@@ -48,7 +48,9 @@ class _Painted(QWidget):
         painter.setFont(font(9.0))
         painter.setPen(QColor(self._theme.secondary))
         painter.drawText(
-            QRectF(0, 0, self.width(), 24), _LEFT, self._placeholder or "waiting for events"
+            QRectF(0, 0, self.width(), 24),
+            _LEFT,
+            self._placeholder or "waiting for the first window",
         )
 
 

@@ -27,7 +27,7 @@ class PictureView(QWidget):
         super().__init__()
         self._theme = theme
         self._caption = caption
-        self._placeholder = "" if caption else "waiting for events"
+        self._placeholder = "" if caption else "waiting for the first window"
         self._pixels: Image | None = None
         self._image: QImage | None = None
         self.setAccessibleName(name)
@@ -52,7 +52,7 @@ class PictureView(QWidget):
 
     def set_placeholder(self, text: str) -> None:
         """Say why there is nothing to show."""
-        self._placeholder = text or "waiting for events"
+        self._placeholder = text or "waiting for the first window"
         self.update()
 
     def show_image(self, pixels: Image | None) -> None:

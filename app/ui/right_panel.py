@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
@@ -128,6 +129,9 @@ class RightPanel(QWidget):
     def show_depth(self, depth: Depth) -> None:
         """Show the depth of a window."""
         near_m, far_m = self._range_m
+        # no more pixels than the view has: a large sensor's picture would cost a millisecond
+        step = max(1, depth.depth_m.shape[1] // self.depth_view.width())
+        depth = Depth(np.ascontiguousarray(depth.depth_m[::step, ::step]))
         self.depth_view.show_image(
             depth_image(depth, near_m=near_m, far_m=far_m, colors=self._colormap)
         )

@@ -25,6 +25,7 @@ class StartPage(QWidget):
     def __init__(self, theme: Theme) -> None:
         super().__init__()
         self._theme = theme
+        self._is_dropping = False
         self.setAccessibleName("Start")
         self.title = QLabel("See through an event camera")
         self.title.setFont(font(18.0))
@@ -81,6 +82,11 @@ class StartPage(QWidget):
             button.setIcon(icons.icon(name, color))
         self.update()
 
+    def show_dropping(self, is_dropping: bool) -> None:
+        """Light the frame while a file hangs over the window."""
+        self._is_dropping = is_dropping
+        self.update()
+
     def show_recent(self, paths: Sequence[str]) -> None:
         """List recent files that still exist."""
         while self._recent.count():
@@ -119,7 +125,8 @@ class StartPage(QWidget):
         side = 8.0 * GRID
         area = QRectF((self.width() - side) / 2, self.title.y() - side - 3 * GRID, side, side)
         _mark(painter, area, theme)
-        pen = QPen(QColor(theme.line), 1, Qt.PenStyle.DashLine)
+        edge = theme.accent if self._is_dropping else theme.line
+        pen = QPen(QColor(edge), 2 if self._is_dropping else 1, Qt.PenStyle.DashLine)
         painter.setPen(pen)
         painter.setBrush(Qt.BrushStyle.NoBrush)
         painter.drawRoundedRect(QRectF(self.rect()).adjusted(16, 16, -16, -16), 8, 8)
