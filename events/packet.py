@@ -121,6 +121,18 @@ def pack_events(
     return packed
 
 
+def join_events(parts: Sequence[EventArray]) -> EventArray:
+    """Return arrays of EVENT_DTYPE as one, padding bytes included; a lone one as it is."""
+    if len(parts) == 1:
+        return parts[0]
+    # As plain words: numpy would copy field by field and leave garbage in between.
+    words: Any = np.concatenate(
+        [np.empty(0, np.int64), *(np.ascontiguousarray(part).view(np.int64) for part in parts)]
+    )
+    joined: EventArray = words.view(EVENT_DTYPE)
+    return joined
+
+
 def empty_packet(sensor: SensorSize, start_us: int, end_us: int) -> EventPacket:
     """Return a packet without events: time that passed in a quiet scene."""
     return EventPacket(np.empty(0, EVENT_DTYPE), sensor, start_us, end_us)
@@ -143,7 +155,7 @@ def join(packets: Sequence[EventPacket]) -> EventPacket:
     if len(packets) == 1:
         return packets[0]
     return EventPacket(
-        np.concatenate([packet.events for packet in packets], dtype=EVENT_DTYPE),
+        join_events([packet.events for packet in packets]),
         packets[0].sensor,
         packets[0].start_us,
         packets[-1].end_us,

@@ -16,7 +16,7 @@ from collections import deque
 import numpy as np
 
 from events.live.acquisition import Batch
-from events.packet import EVENT_DTYPE, EventArray, EventPacket, SensorSize
+from events.packet import EventArray, EventPacket, SensorSize, join_events
 
 LATE_LIMIT_US = 250_000
 AHEAD_LIMIT_US = 1_000_000
@@ -107,7 +107,7 @@ class LiveClock:
     def _cut(self, end_us: int | None) -> EventPacket:
         """Return the pending events before ``end_us``, or all, as the next packet."""
         start_us = self._clock_us
-        events = np.concatenate([np.empty(0, EVENT_DTYPE), *self._pending], dtype=EVENT_DTYPE)
+        events = join_events(self._pending)
         num_late = int(np.count_nonzero(events["t"] < start_us))
         if num_late:
             self.num_late += num_late

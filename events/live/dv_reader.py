@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from events.live.acquisition import CLOSED, Batch, Ended, Opened, Report, monotonic_us
-from events.packet import EVENT_DTYPE, EventArray, SensorSize
+from events.packet import EVENT_DTYPE, EventArray, SensorSize, join_events
 
 MAX_READ_S = 0.01
 """Every call of dv-processing holds the GIL: so long, then others get their turn."""
@@ -56,7 +56,7 @@ class DvReader:
                 parts.append(events)
                 num_lost += dropped
             looked_us = monotonic_us()
-        events = np.concatenate(parts, dtype=EVENT_DTYPE) if parts else np.empty(0, EVENT_DTYPE)
+        events = join_events(parts)
         if len(parts) > 1 and not is_sorted(events):
             events = events[np.argsort(events["t"], kind="stable")]
         surplus = max(len(events) - MAX_KEPT_EVENTS, 0)

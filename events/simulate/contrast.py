@@ -7,13 +7,12 @@ Frames to Realistic DVS Events", CVPRW 2021 (leak events, shot noise that grows 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from events.packet import EVENT_DTYPE, EventArray, EventPacket, SensorSize
+from events.packet import EVENT_DTYPE, EventArray, EventPacket, SensorSize, join_events
 from events.simulate.contrast_kernels import (
     Pixels,
     cross_thresholds,
@@ -211,13 +210,6 @@ class ContrastSimulator:
         y, x = np.divmod(pixel, self.sensor.width)
         words = x | y << 16 | polarity << 32
         return self._random.integers(0, duration_us, len(pixel)), words
-
-
-def join_events(parts: Sequence[EventArray]) -> EventArray:
-    """Return (N,) arrays of EVENT_DTYPE, at least one, as one; padding bytes included."""
-    # as plain words: numpy would copy field by field and leave garbage in between
-    words = np.concatenate([np.ascontiguousarray(part).view(np.int64) for part in parts])
-    return words.view(EVENT_DTYPE)
 
 
 def events_from_frames(

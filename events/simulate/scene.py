@@ -8,10 +8,10 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from events.packet import EventArray, EventPacket, SensorSize
+from events.packet import EventArray, EventPacket, SensorSize, join_events
 from events.simulate import shading
 from events.simulate.camera_path import CameraPath
-from events.simulate.contrast import ContrastSimulator, join_events
+from events.simulate.contrast import ContrastSimulator
 from events.simulate.kinds import KINDS, SEGMENTATION_LABELS
 from events.simulate.layout import assemble, draw_materials, draw_objects, draw_room
 from events.simulate.raycast import MISS_M, Parts, Placed, View, allocate_placed, cast, place

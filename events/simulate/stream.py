@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from events.packet import EVENT_DTYPE, EventArray
-from events.simulate.contrast import ContrastConfig, ContrastSimulator, join_events
+from events.packet import EVENT_DTYPE, EventArray, join_events
+from events.simulate.contrast import ContrastConfig, ContrastSimulator
 from events.simulate.scene import Scene
 
 FRAME_INTERVAL_US = 10_000
