@@ -64,26 +64,9 @@ def _representations(request: Request) -> Iterator[Row]:
 
 
 def _simulate(request: Request) -> Iterator[Row]:
-    from app.bench.simulate import measure_simulation
+    from app.bench import simulate
 
-    figures = measure_simulation()
-    yield Row(
-        section="simulate",
-        name="contrast thresholds, 346x260 at 1 kHz",
-        value=figures["contrast_ms_per_frame"],
-        unit="ms/frame",
-        baseline=1.0,
-        note="to real time on one core",
-    )
-    yield Row(
-        section="simulate",
-        name="synthetic scene, 346x260",
-        value=1 / figures["source_core_share"],
-        unit="x",
-        baseline=1.0,
-        is_higher_better=True,
-        note=f"real time on one core, {figures['source_mev_per_s']:.2f} Mev/s",
-    )
+    return simulate.rows()
 
 
 def _engine(request: Request) -> Iterator[Row]:

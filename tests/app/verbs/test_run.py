@@ -192,8 +192,9 @@ def test_a_speed_that_is_none_is_bad_usage(tmp_path: Path) -> None:
     assert caught.value.code == 2
 
 
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_ctrl_c_leaves_whole_rows_and_a_whole_video(
-    recording: Path, tiny_engine: Path, tmp_path: Path
+    recording: Path, tiny_engine: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     out, video = tmp_path / "out.jsonl", tmp_path / "out.mp4"
     command = [
@@ -206,7 +207,7 @@ def test_ctrl_c_leaves_whole_rows_and_a_whole_video(
         assert process.stderr is not None
         while not (out.exists() and out.stat().st_size):
             assert process.poll() is None, process.stderr.read()
-        process.send_signal(signal.SIGINT)
+        process.send_signal(number)
         errors = process.stderr.read()
         assert process.wait(10) == 130
     assert rows_of(out)
