@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM as a flag: what is being written is completed before the program ends."""
+"""Ctrl-C as a flag: what is being written is completed before the program ends."""
 
 from __future__ import annotations
 
@@ -8,29 +8,22 @@ import threading
 from collections.abc import Iterator
 from types import FrameType
 
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-
 
 @contextlib.contextmanager
 def interrupt_flag() -> Iterator[threading.Event]:
-    """Yield an Event that the first signal sets; the second one acts as it did before."""
+    """Yield an Event that the first Ctrl-C sets; the second raises KeyboardInterrupt as usual."""
     interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():  # only there Python handles them
-        yield interrupted
-        return
-    before = {number: signal.getsignal(number) for number in SIGNALS}
+    before = signal.getsignal(signal.SIGINT)
 
-    def restore() -> None:
-        for number, handler in before.items():
-            signal.signal(number, handler)
-
-    def on_signal(number: int, frame: FrameType | None) -> None:
+    def on_interrupt(number: int, frame: FrameType | None) -> None:
         interrupted.set()
-        restore()
+        signal.signal(signal.SIGINT, before)
 
-    for number in SIGNALS:
-        signal.signal(number, on_signal)
+    is_main = threading.current_thread() is threading.main_thread()
+    if is_main:  # only there may Python handle signals
+        signal.signal(signal.SIGINT, on_interrupt)
     try:
         yield interrupted
     finally:
-        restore()
+        if is_main:
+            signal.signal(signal.SIGINT, before)
