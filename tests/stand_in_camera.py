@@ -20,10 +20,10 @@ from pathlib import Path
 from typing import Any
 
 BATCH_S = 0.01
-PATTERNS = ("uniform", "counting", "outside", "quiet", "bursts")
+PATTERNS = ("uniform", "counting", "outside", "quiet", "bursts", "frames")
 """uniform: random places. counting: event i at x = i % width, y = i // width % height, p = i % 2.
 outside: random places up to twice the declared size. quiet: connected, no events.
-bursts: 50 ms of events, 150 ms of none."""
+bursts: 50 ms of events, 150 ms of none. frames: no stream of events, but one of frames."""
 
 
 class StandInCamera:
@@ -98,7 +98,9 @@ def serve(args: argparse.Namespace) -> None:
     """Write batches, paced by the wall clock, until the time is over or the parent ends."""
     import dv_processing as dv
 
-    stream = dv.io.Stream.EventStream(0, "events", args.name, (args.width, args.height))
+    kind = "Frame" if args.pattern == "frames" else "Event"
+    declare = getattr(dv.io.Stream, f"{kind}Stream")
+    stream = declare(0, "events", args.name, (args.width, args.height))
     if args.address.startswith("unix:"):
         path = Path(args.address.removeprefix("unix:"))
         path.unlink(missing_ok=True)  # a killed server leaves its socket behind
@@ -119,7 +121,8 @@ def serve(args: argparse.Namespace) -> None:
             elapsed_us = int(args.seconds * 1e6)
         num_events = int(elapsed_us * 1e-6 * args.rate) - num_sent
         is_pause = args.pattern == "bursts" and elapsed_us % 200_000 >= 50_000
-        if args.pattern != "quiet" and not is_pause and num_events and elapsed_us > sent_us:
+        is_silent = args.pattern in ("quiet", "frames")
+        if not is_silent and not is_pause and num_events and elapsed_us > sent_us:
             batch = _batch(dv, args, first_us + sent_us, elapsed_us - sent_us, num_events, num_sent)
             writer.writeEvents(batch)
         num_sent, sent_us = num_sent + num_events, elapsed_us
