@@ -128,6 +128,7 @@ def overlay_segmentation(
     *,
     opacity: float = 0.6,
     hidden: Sequence[str] = (),
+    colors: EventColors = EventColors(),
 ) -> Image:
     """Blend class colours into ``image`` in place, outlines stronger than fills; return it.
 
@@ -136,6 +137,7 @@ def overlay_segmentation(
         segmentation: Classes; pixels of UNLABELLED labels are left alone.
         opacity: 0 shows the picture only, 1 paints outlines solid and fills at 0.6.
         hidden: More labels to leave alone.
+        colors: The picture's; what differs from its background shows through the fills.
     """
     if image.shape[:2] != segmentation.class_ids.shape:
         raise ValueError(
@@ -147,9 +149,8 @@ def overlay_segmentation(
     )
     opacity = min(max(opacity, 0.0), 1.0)
     fill, line = round(opacity * 0.6 * 256), round(min(1.0, opacity * 1.4) * 256)
-    blend_classes(
-        image, segmentation.class_ids, color_table(segmentation.labels), strength, fill, line
-    )
+    table, ground = color_table(segmentation.labels), np.array(colors.background, np.uint8)
+    blend_classes(image, segmentation.class_ids, table, strength, fill, line, ground)
     return image
 
 
@@ -160,7 +161,8 @@ def segmentation_image(segmentation: Segmentation, *, colors: EventColors = Even
     image[:] = colors.background
     strength = np.array([label not in UNLABELLED for label in segmentation.labels], np.uint8)
     table = color_table(segmentation.labels)
-    blend_classes(image, segmentation.class_ids, table, strength, 190, 256)
+    ground = np.array(colors.background, np.uint8)
+    blend_classes(image, segmentation.class_ids, table, strength, 190, 256, ground)
     return image
 
 

@@ -77,30 +77,38 @@ def paint_counts(
     counts: npt.NDArray[np.int16], saturation: int, ramps: Bytes, image: Bytes
 ) -> None:
     """Write (H, W, 3) colours of (H, W) signed counts."""
+    colors = np.empty((2 * saturation + 1, 3), np.uint8)
+    for count in range(-saturation, saturation + 1):
+        level = 0 if count == 0 else 55 + 200 * abs(count) // saturation
+        colors[count + saturation] = ramps[1 if count > 0 else 0, level]
     height, width = counts.shape
-    step = 200 // max(saturation, 1)
     for y in range(height):
         for x in range(width):
-            count = counts[y, x]
-            row = ramps[1 if count > 0 else 0]
-            level = 0 if count == 0 else min(55 + abs(count) * step, 255)
-            image[y, x, 0], image[y, x, 1], image[y, x, 2] = (
-                row[level, 0],
-                row[level, 1],
-                row[level, 2],
-            )
+            color = colors[min(max(counts[y, x], -saturation), saturation) + saturation]
+            image[y, x, 0], image[y, x, 1], image[y, x, 2] = color[0], color[1], color[2]
 
 
 @_compiled  # type: ignore[untyped-decorator]
 def blend_classes(
-    image: Bytes, class_ids: Bytes, table: Bytes, strength: Bytes, fill: int, line: int
+    image: Bytes,
+    class_ids: Bytes,
+    table: Bytes,
+    strength: Bytes,
+    fill: int,
+    line: int,
+    ground: Bytes,
 ) -> None:
     """Mix class colours into ``image``; a pixel with a neighbour of another class is outline.
 
-    ``fill`` and ``line`` are shares of 256; ``strength`` (S,) is 0 for classes to leave alone.
+    ``fill`` and ``line`` are shares of 256; ``strength`` (S,) is 0 for classes to leave alone. The
+    further a pixel is from the ``ground`` (3,) the less it is filled: events stand out.
     """
     height, width = class_ids.shape
     num_classes = table.shape[0]
+    ground_red, ground_green, ground_blue = int(ground[0]), int(ground[1]), int(ground[2])
+    shares = np.empty(256, np.int64)
+    for contrast in range(256):
+        shares[contrast] = fill * (340 - min(contrast, 200)) // 340
     for y in range(height):
         for x in range(width):
             label = class_ids[y, x]
@@ -112,10 +120,15 @@ def blend_classes(
                 or (x + 1 < width and class_ids[y, x + 1] != label)
                 or (y + 1 < height and class_ids[y + 1, x] != label)
             )
-            share = line if is_line else fill
-            for i in range(3):
-                old = np.int64(image[y, x, i])
-                image[y, x, i] = np.uint8(old + (((np.int64(table[label, i]) - old) * share) >> 8))
+            red, green, blue = int(image[y, x, 0]), int(image[y, x, 1]), int(image[y, x, 2])
+            share = line
+            if not is_line:
+                contrast = max(abs(red - ground_red), abs(green - ground_green))
+                contrast = max(contrast, abs(blue - ground_blue))
+                share = shares[contrast]
+            image[y, x, 0] = red + (((table[label, 0] - red) * share) >> 8)
+            image[y, x, 1] = green + (((table[label, 1] - green) * share) >> 8)
+            image[y, x, 2] = blue + (((table[label, 2] - blue) * share) >> 8)
 
 
 @_compiled  # type: ignore[untyped-decorator]

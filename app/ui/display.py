@@ -12,7 +12,6 @@ from app.ui.left_panel import FILTERS
 from app.ui.rate_history import RateHistory
 from app.ui.session import Session
 from app.ui.settings import Preferences
-from app.ui.source_panel import kind_of
 from app.ui.theme import THEMES
 from app.ui.top_bar import source_title
 from events.filters import preview
@@ -77,7 +76,7 @@ class Display:
         parts.truth.hide()
         parts.picture.show_image(None)
         parts.transport.show_stream(None, is_seekable=False)
-        parts.left.source.show_kind(kind_of(self._session.text) if self._session.text else "")
+        parts.left.source.show_input(self._session.text)
         parts.top.show_title("")
         parts.pages.setCurrentWidget(parts.start)
         parts.start.show_progress("")
@@ -127,7 +126,7 @@ class Display:
         else:
             self._parts.start.show_progress("")
             if self._session.state is PipelineState.FAILED:
-                self._parts.left.source.show_kind("")
+                self._parts.left.source.show_input("")
 
     def _show_opened(self) -> None:
         session, parts = self._session, self._parts
@@ -189,7 +188,7 @@ class Display:
             and preferences.view != "voxel"
             and segmentation.class_ids.shape == image.shape[:2]
         ):
-            overlay_segmentation(image, segmentation, opacity=preferences.opacity)
+            overlay_segmentation(image, segmentation, opacity=preferences.opacity, colors=colors)
         self._parts.picture.show_image(image)
 
     def _show_position(self) -> None:

@@ -117,10 +117,18 @@ class SourcePanel(QWidget):
         for kind, _, name in KINDS:
             self.buttons[kind].setIcon(icons.icon(name, theme.secondary))
 
-    def show_kind(self, kind: str) -> None:
-        """Light the source that plays; "" for none."""
+    def show_input(self, text: str) -> None:
+        """Light the source that plays and show its seed or address; "" for none."""
+        kind = kind_of(text) if text else ""
         for name, button in self.buttons.items():
             button.setChecked(name == kind)
+        if kind == "network":
+            self.address.setText(text)
+        seed = text.partition(":")[2]
+        if kind == "synthetic" and seed.isdigit():
+            self.seed.blockSignals(True)  # it plays already
+            self.seed.setValue(int(seed))
+            self.seed.blockSignals(False)
 
     def show_recent(self, paths: Sequence[str]) -> None:
         """Fill the menu of recent files."""

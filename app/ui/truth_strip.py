@@ -37,7 +37,7 @@ class TruthStrip(QWidget):
         self.kind, self.said, self.figures = QLabel(), QLabel(), note()
         self.figures.setWordWrap(True)
         for label in (self.kind, self.said):
-            label.setFont(font(13.0))
+            label.setFont(font(11.0))
         self._lay_out()
         self.hide()
 

@@ -71,12 +71,21 @@ def blocks():
 
 
 def test_the_overlay_leaves_background_alone_and_draws_outlines_stronger_than_fills():
-    image = np.zeros((30, 40, 3), np.uint8)
+    image = np.full((30, 40, 3), COLORS.background, np.uint8)
     overlay_segmentation(image, blocks(), opacity=0.6)
-    crate = np.array(color_of("crate"), float)
-    assert (image[0, 0] == 0).all()
-    np.testing.assert_allclose(image[15, 20], crate * 0.36, atol=2)
-    np.testing.assert_allclose(image[10, 20], crate * 0.84, atol=2)
+    crate, ground = np.array(color_of("crate"), float), np.array(COLORS.background, float)
+    assert tuple(image[0, 0]) == COLORS.background
+    np.testing.assert_allclose(image[15, 20], ground + (crate - ground) * 0.36, atol=2)
+    np.testing.assert_allclose(image[10, 20], ground + (crate - ground) * 0.84, atol=2)
+
+
+def test_events_stand_out_of_the_fills():
+    image = np.full((30, 40, 3), COLORS.background, np.uint8)
+    image[15, 20] = COLORS.on
+    overlay_segmentation(image, blocks(), opacity=1.0)
+    around = image[15, 21].astype(int)
+    distance = np.abs(image[15, 20].astype(int) - np.array(COLORS.on)).max()
+    assert distance < np.abs(around - np.array(COLORS.on)).max() / 2
 
 
 @pytest.mark.parametrize("opacity", [0.0, -1.0])
