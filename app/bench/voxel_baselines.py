@@ -122,7 +122,7 @@ def add_at_grid(packet: EventPacket, num_bins: int, *, dtype: type = np.float32)
 
 
 def index_add_grid(packet: EventPacket, num_bins: int) -> Grid:
-    """Return the grid by torch's ``index_add_`` on the CPU."""
+    """Return the grid by torch's ``index_add_`` on the CPU, with as many threads as torch has."""
     import torch
 
     height, width = packet.sensor.height, packet.sensor.width

@@ -89,19 +89,10 @@ def _zero(planes: Flat, first: int, count: int, off_offset: Any) -> None:
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")
 def scatter_window(
-    words: Words,
-    start_us: int,
-    duration_us: int,
-    num_intervals: int,
-    is_trailing: bool,
-    keeps_first: bool,
-    width: int,
-    columns: Any,
-    rows: Any,
-    off_offset: Any,
-    planes: Flat,
+    words: Words, start_us: int, duration_us: int, num_intervals: int, is_trailing: bool,
+    keeps_first: bool, width: int, columns: Any, rows: Any, off_offset: Any, planes: Flat,
     num_cells: int,
-) -> None:
+) -> None:  # fmt: skip
     """Scatter the events of [start_us, start_us + duration_us], the last microsecond included.
 
     Each plane is zeroed just before its first event, while the cache still holds it.
@@ -116,42 +107,31 @@ def scatter_window(
         width: Of the sensor, in pixels.
         columns: (sensor width,) uint32 cell of each column, or None where cells are pixels.
         rows: (sensor height,) uint32 first cell of each row, or None.
-        off_offset: Distance in floats from an ON plane to its OFF plane, or None for signed planes.
+        off_offset: Distance in floats from an ON plane to its OFF plane; None if planes are signed.
         planes: Flat float32, all planes.
         num_cells: Of one plane.
     """
-    scale = np.float32(num_intervals / duration_us)
-    zero = np.float32(0)
+    scale, shift = np.float32(num_intervals / duration_us), 0 if is_trailing else 1
     if not (is_trailing or keeps_first):
         _zero(planes, 0, num_cells, off_offset)
-    end = bisect_time(words, start_us, 0, len(words))
+    last = bisect_time(words, start_us, 0, len(words))
     for k in range(num_intervals):
-        first = end
-        base_us = (k * duration_us) // num_intervals
-        remainder = k * duration_us - base_us * num_intervals
+        first = last
+        base_us, remainder = divmod(k * duration_us, num_intervals)
         next_us = -((-(k + 1) * duration_us) // num_intervals)
-        end = bisect_time(words, start_us + next_us, first, len(words))
-        offset = np.float32(remainder / duration_us)
-        right_plane = k if is_trailing else k + 1
-        if not (right_plane == 0 and keeps_first):
-            _zero(planes, right_plane * num_cells, num_cells, off_offset)
-        right = planes[right_plane * num_cells :]
-        if is_trailing and k == 0:
-            scatter_interval(
-                words, first, end, start_us + base_us, scale, offset,
-                width, num_cells, columns, rows, off_offset, None, right,
-            )  # fmt: skip
+        last = bisect_time(words, start_us + next_us, first, len(words))
+        right, offset = (k + shift) * num_cells, np.float32(remainder / duration_us)
+        if right > 0 or not keeps_first:
+            _zero(planes, right, num_cells, off_offset)
+        if right == 0:
+            scatter_interval(words, first, last, start_us + base_us, scale, offset, width,
+                             num_cells, columns, rows, off_offset, None, planes)  # fmt: skip
         else:
-            left = planes[(right_plane - 1) * num_cells :]
-            scatter_interval(
-                words, first, end, start_us + base_us, scale, offset,
-                width, num_cells, columns, rows, off_offset, left, right,
-            )  # fmt: skip
+            scatter_interval(words, first, last, start_us + base_us, scale, offset, width,
+                             num_cells, columns, rows, off_offset, planes[right - num_cells :],
+                             planes[right:])  # fmt: skip
     # Events at the very end exist only where the grid is anchored on the events themselves.
-    first = end
-    end = bisect_time(words, start_us + duration_us + 1, first, len(words))
-    newest = num_intervals - 1 if is_trailing else num_intervals
-    scatter_interval(
-        words, first, end, start_us + duration_us, zero, np.float32(-1),
-        width, num_cells, columns, rows, off_offset, None, planes[newest * num_cells :],
-    )  # fmt: skip
+    newest = planes[(num_intervals - 1 + shift) * num_cells :]
+    first, last = last, bisect_time(words, start_us + duration_us + 1, last, len(words))
+    scatter_interval(words, first, last, start_us, np.float32(0), np.float32(-1), width,
+                     num_cells, columns, rows, off_offset, None, newest)  # fmt: skip
