@@ -56,6 +56,10 @@ class Aedat4Events:
         """Return [start_us, end_us) from the first event to the last; None where there is none."""
         self._refresh()
         if self._span is None and len(self._ordinals):
+            if self._file.entries.has_times:
+                rows = self._file.entries.rows[self._ordinals[[0, -1]]]
+                self._span = int(rows["start_us"][0]), int(rows["end_us"][1]) + 1
+                return self._span
             first = next((events for events, _ in self._clean(self._ordinals) if len(events)), None)
             if first is not None:
                 self._span = int(first["t"][0]), self._last_us(int(first["t"][-1])) + 1
@@ -81,8 +85,6 @@ class Aedat4Events:
             self._span = None
 
     def _last_us(self, at_least: int) -> int:
-        if self._file.entries.has_times:
-            return int(self._file.entries.rows["end_us"][self._ordinals[-1]])
         num = _NUM_AT_END
         while True:  # damaged packets at the end: look further back
             last = [int(e["t"][-1]) for e, _ in self._clean(self._ordinals[-num:]) if len(e)]

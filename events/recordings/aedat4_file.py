@@ -10,7 +10,7 @@ import numpy as np
 
 from events.packet import EventArray
 from events.recordings import aedat4_payloads
-from events.recordings.aedat4_header import Header, read_header
+from events.recordings.aedat4_header import KINDS, Header, read_header
 from events.recordings.aedat4_index import (
     MAX_INDEX_BYTES,
     Entries,
@@ -53,7 +53,7 @@ class Aedat4File:
     @property
     def damage(self) -> Damage:
         """What has been found so far."""
-        known = [stream.id for stream in self.header.streams if len(stream.kind) != 4]
+        known = [s.id for s in self.header.streams if s.kind in KINDS.values()]
         ids = self.entries.rows["stream_id"]
         scanner = self._scanner
         return Damage(

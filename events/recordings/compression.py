@@ -9,9 +9,8 @@ Format: https://github.com/lz4/lz4/blob/dev/doc/lz4_Frame_format.md.
 from __future__ import annotations
 
 import enum
-import struct
+import functools
 from collections.abc import Callable, Iterator
-from functools import partial
 
 import lz4.block
 import lz4.frame
@@ -23,7 +22,7 @@ MAX_PACKET_BYTES = 1 << 27
 LZ4_MAGIC = b"\x04\x22\x4d\x18"
 ZSTD_MAGIC = b"\x28\xb5\x2f\xfd"
 _LZ4_BLOCK_BYTES = {4: 1 << 16, 5: 1 << 18, 6: 1 << 20, 7: 1 << 22}
-_LZ4_DICTIONARY_BYTES = 1 << 16
+_LZ4_HISTORY_BYTES = 1 << 16
 
 
 class CompressionError(ValueError):
@@ -64,7 +63,7 @@ def decompress_chunks(
     if compression is Compression.NONE:
         return [data]
     if compression.magic == LZ4_MAGIC:
-        return _limited(_lz4_blocks(data), max_bytes)
+        return _lz4_blocks(data, max_bytes)
     try:
         size = zstandard.frame_content_size(data)
         if size > max_bytes:
@@ -80,13 +79,9 @@ def decompress_start(data: bytes, compression: Compression, num_bytes: int) -> b
     """Return the first ``num_bytes`` or more of what ``data`` holds, and seldom all of it."""
     if compression is Compression.NONE:
         return data[:num_bytes]
-    chunks = _lz4_blocks(data) if compression.magic == LZ4_MAGIC else _zstd_chunks(data, num_bytes)
-    start = b""
-    for chunk in chunks:
-        start += chunk
-        if len(start) >= num_bytes:
-            break
-    return start
+    if compression.magic == LZ4_MAGIC:
+        return b"".join(_lz4_blocks(data, MAX_PACKET_BYTES, num_bytes))
+    return next(_zstd_chunks(data, num_bytes), b"")
 
 
 def compressor(compression: Compression) -> Callable[[bytes], bytes]:
@@ -96,7 +91,7 @@ def compressor(compression: Compression) -> Callable[[bytes], bytes]:
     if compression in (Compression.LZ4, Compression.LZ4_HIGH):
         level = 0 if compression is Compression.LZ4 else 9
         # One block of 256 KiB holds a packet: blocks that follow another decode slower.
-        return partial(
+        return functools.partial(
             lz4.frame.compress, compression_level=level, block_size=lz4.frame.BLOCKSIZE_MAX256KB
         )
     level = 3 if compression is Compression.ZSTD else 19
@@ -122,34 +117,44 @@ def _zstd_chunks(data: bytes, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
         raise CompressionError(str(error)) from None
 
 
-def _lz4_blocks(data: bytes) -> Iterator[bytes]:
-    """Yield the blocks of one LZ4 frame."""
-    if len(data) < 11 or data[:4] != LZ4_MAGIC:
-        raise CompressionError(f"no LZ4 frame: it starts with {data[:4].hex(' ')}")
-    flags, block_id = data[4], data[5] >> 4 & 7
-    if flags >> 6 != 1 or block_id not in _LZ4_BLOCK_BYTES:
-        raise CompressionError(f"LZ4 frame has version {flags >> 6} and block size {block_id}")
-    block_bytes, is_linked, has_checksums = (
-        _LZ4_BLOCK_BYTES[block_id],
-        not flags & 32,
-        bool(flags & 16),
-    )
-    position = 7 + (8 if flags & 8 else 0) + (4 if flags & 1 else 0)
-    history, view, unpack = b"", memoryview(data), lz4.block.decompress
+def _lz4_blocks(data: bytes, max_bytes: int, enough: int | None = None) -> list[bytes]:
+    """Return the blocks of one LZ4 frame, the first ones that hold ``enough`` bytes if given."""
+    block_bytes, is_linked, position, num_between = _lz4_frame(data[:6])
+    blocks: list[bytes] = []
+    history, num_done = b"", 0
+    view, unpack = memoryview(data), lz4.block.decompress
     try:
-        while size := struct.unpack_from("<I", data, position)[0]:
+        while size := int.from_bytes(view[position : position + 4], "little"):
             position += 4
             is_raw, size = size >> 31, size & 0x7FFFFFFF
             packed = view[position : position + size]
             if len(packed) < size or size > block_bytes:
                 raise CompressionError(f"LZ4 block of {size} bytes overruns its frame")
             block = bytes(packed) if is_raw else unpack(packed, block_bytes, False, history)
-            yield block
+            blocks.append(block)
+            num_done += len(block)
+            if num_done > max_bytes:
+                raise CompressionError(f"packet holds more than {max_bytes} bytes, the limit")
+            if enough is not None and num_done >= enough:
+                return blocks
             if is_linked:
-                history = block if len(block) >= _LZ4_DICTIONARY_BYTES else history + block
-                history = history[-_LZ4_DICTIONARY_BYTES:]
-            position += size + (4 if has_checksums else 0)
-    except struct.error:
-        raise CompressionError(f"LZ4 frame of {len(data)} bytes is cut short") from None
+                history = block if len(block) >= _LZ4_HISTORY_BYTES else history + block
+                history = history[-_LZ4_HISTORY_BYTES:]
+            position += size + num_between
     except lz4.block.LZ4BlockError as error:
         raise CompressionError(f"LZ4 block at byte {position} is damaged: {error}") from None
+    if position + 4 > len(data):
+        raise CompressionError(f"LZ4 frame of {len(data)} bytes is cut short")
+    return blocks
+
+
+@functools.lru_cache(maxsize=16)
+def _lz4_frame(start: bytes) -> tuple[int, bool, int, int]:
+    """Return (largest block, whether blocks build on each other, first one's place, gap)."""
+    if len(start) < 6 or start[:4] != LZ4_MAGIC:
+        raise CompressionError(f"no LZ4 frame: it starts with {start[:4].hex(' ')}")
+    flags, block_id = start[4], start[5] >> 4 & 7
+    if flags >> 6 != 1 or block_id not in _LZ4_BLOCK_BYTES:
+        raise CompressionError(f"LZ4 frame has version {flags >> 6} and block size {block_id}")
+    first = 7 + (8 if flags & 8 else 0) + (4 if flags & 1 else 0)
+    return _LZ4_BLOCK_BYTES[block_id], not flags & 32, first, 4 if flags & 16 else 0

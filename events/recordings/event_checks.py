@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from bisect import bisect_right
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -28,20 +30,27 @@ def are_plausible(events: EventArray, sensor: SensorSize, bounds: Bounds) -> boo
     """Whether all events lie inside the sensor and the bounds, in order, with polarity 0 or 1."""
     if len(events) == 0:
         return True
-    words = events.view(np.int64).reshape(-1, 2)
-    if not 0 <= bounds.first_us <= words[0, 0] or words[-1, 0] > bounds.last_us:
-        return False
     # Importing numba takes longer than `saccade info` may: used where the program has it loaded.
-    if "numba" in sys.modules:
-        from events.recordings.event_check_kernels import are_ordered_inside
-
-        return bool(are_ordered_inside(words, sensor.width, sensor.height))
-    return are_ordered_inside_reference(words, sensor.width, sensor.height)
+    check = _compiled_check() if "numba" in sys.modules else are_plausible_reference
+    words = events.view(np.int64)
+    return check(words, sensor.width, sensor.height, bounds.first_us, bounds.last_us)
 
 
-def are_ordered_inside_reference(words: npt.NDArray[np.int64], width: int, height: int) -> bool:
-    """Whether (N, 2) words are events in order, inside, of polarity 0 or 1; in numpy."""
+@functools.cache
+def _compiled_check() -> Callable[[npt.NDArray[np.int64], int, int, int, int], bool]:
+    from events.recordings import event_check_kernels
+
+    return event_check_kernels.are_plausible
+
+
+def are_plausible_reference(
+    words: npt.NDArray[np.int64], width: int, height: int, first_us: int, last_us: int
+) -> bool:
+    """As the compiled check of the same arguments, in numpy."""
+    words = words.reshape(-1, 2)
     t = words[:, 0]
+    if not first_us <= t[0] <= t[-1] <= last_us:
+        return False
     x, y, p = _maxima(words)
     return x < width and y < height and p <= 1 and bool((t[:-1] <= t[1:]).all())
 

@@ -7,6 +7,8 @@ from pathlib import Path
 
 from events.recordings.recording import RecordingError
 
+BLOCK_BYTES = 1 << 18
+
 
 class FileBytes:
     """A file read by position; safe to share between threads.
@@ -19,8 +21,8 @@ class FileBytes:
         self._path = path
         self._file = path.open("rb", buffering=0)
         self._lock = threading.Lock()
-        self._block = b""
-        self._block_start = 0
+        self._block = bytearray(BLOCK_BYTES)  # kept: fresh memory costs more than the reading
+        self._start = self._stop = 0
 
     @property
     def size(self) -> int:
@@ -28,41 +30,58 @@ class FileBytes:
         with self._lock:
             return self._file.seek(0, 2)
 
-    def read(self, position: int, num_bytes: int, read_ahead: int = 1 << 18) -> bytes:
+    def read(self, position: int, num_bytes: int, read_ahead: int = BLOCK_BYTES) -> bytes:
         """Return the bytes at ``position``; fewer where the file ends before.
 
         Args:
             position: Byte to start at.
             num_bytes: How many to return.
-            read_ahead: How many to fetch at once, for the calls that follow.
+            read_ahead: How many to fetch at once, for the calls that follow; BLOCK_BYTES at most.
 
         Raises:
             RecordingError: The disk failed.
         """
         with self._lock:
-            start = position - self._block_start
-            if start < 0 or start + num_bytes > len(self._block):
-                self._block = self._fetch(position, max(num_bytes, read_ahead))
-                self._block_start, start = position, 0
-            return self._block[start : start + num_bytes]
+            if num_bytes > len(self._block):
+                return self._fetch(position, num_bytes)
+            if not self._start <= position <= position + num_bytes <= self._stop:
+                self._fill(position, max(num_bytes, read_ahead))
+            start = position - self._start
+            return bytes(
+                memoryview(self._block)[start : min(start + num_bytes, self._stop - self._start)]
+            )
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
         with self._lock:
             self._file.close()
-            self._block = b""
+            self._start = self._stop = 0
 
-    def _fetch(self, position: int, num_bytes: int) -> bytes:
+    def _fill(self, position: int, num_bytes: int) -> None:
+        """Make the block the ``num_bytes`` at ``position``."""
+        self._start = self._stop = position
+        view = memoryview(self._block)[:num_bytes]
         try:
             self._file.seek(position)
-            parts = []
-            while num_bytes > 0 and (part := self._file.read(num_bytes)):
-                parts.append(part)
-                num_bytes -= len(part)
-            return parts[0] if len(parts) == 1 else b"".join(parts)
+            while view and (count := self._file.readinto(view)):
+                self._stop += count
+                view = view[count:]
         except ValueError:
             raise RecordingError(f"{self._path} was closed while it was read") from None
         except OSError as error:
             raise RecordingError(
                 f"{self._path} cannot be read: {error.strerror or error}"
             ) from None
+
+    def _fetch(self, position: int, num_bytes: int) -> bytes:
+        """Return ``num_bytes`` too many for the block."""
+        parts = []
+        while num_bytes > 0:
+            size = min(num_bytes, len(self._block))
+            self._fill(position, size)
+            part = bytes(memoryview(self._block)[: self._stop - self._start])
+            parts.append(part)
+            position, num_bytes = position + len(part), num_bytes - len(part)
+            if len(part) < size:
+                break
+        return b"".join(parts)

@@ -6,6 +6,7 @@ import math
 import threading
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -102,6 +103,7 @@ class ReplaySource:
             self._close()
             raise SourceError(str(error)) from None
         self._clock_us = self._start_us
+        self._look_for_damage()
         self._state = SourceState.RUNNING
         return self
 
@@ -177,6 +179,8 @@ class ReplaySource:
                 packet = cursor.read(stop_us)
             except RecordingError as error:
                 raise SourceError(str(error)) from None
+            if packet.num_lost:
+                self._look_for_damage()
             with self._changed:
                 self._num_lost += packet.num_lost
                 self._clock_us = packet.end_us
@@ -230,12 +234,15 @@ class ReplaySource:
         return None
 
     def _has_grown(self) -> bool:
-        damage = self.recording.damage
-        self._message = "" if damage.is_clean else f"damaged recording: {damage}"
+        self._look_for_damage()
         end_us = self.recording.end_us
         has_grown = end_us > self._end_us
         self._end_us = max(end_us, self._end_us)
         return has_grown
+
+    def _look_for_damage(self) -> None:
+        damage = self.recording.damage
+        self._message = "" if damage.is_clean else f"damaged recording: {damage}"
 
     def _close(self) -> None:
         if self._recording is not None:
@@ -285,6 +292,7 @@ class _Cursor:
         self._position_us = t_us
         self._slices: Iterator[EventPacket] | None = None
         self._slice: EventPacket | None = None
+        self._num_lost = 0  # in slices, not yet told: a part of a slice does not know its share
 
     def read(self, stop_us: int) -> EventPacket:
         """Return the packet from the last one's end to ``stop_us``.
@@ -309,7 +317,11 @@ class _Cursor:
         if not parts:
             self._position_us = max(stop_us, start_us)
             return empty_packet(self._recording.sensor, start_us, self._position_us)
-        return join(parts)
+        packet = join(parts)
+        if self._num_lost:
+            packet = replace(packet, num_lost=self._num_lost)
+            self._num_lost = 0
+        return packet
 
     def _next_slice(self) -> EventPacket | None:
         if self._slice is None or self._slice.end_us <= self._position_us:
@@ -318,6 +330,8 @@ class _Cursor:
             self._slice = next(self._slices, None)
             if self._slice is None:
                 self._slices = None
+            else:
+                self._num_lost += self._slice.num_lost
         return self._slice
 
 

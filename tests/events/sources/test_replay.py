@@ -263,6 +263,17 @@ def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
         source.__exit__(None, None, None)
 
 
+def test_damage_is_told_in_the_status(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.aedat4")
+    data = bytearray(path.read_bytes())
+    data[len(data) // 3 : len(data) // 3 + 2_000] = bytes(2_000)
+    path.write_bytes(data)
+    with ReplaySource(path, math.inf) as source:
+        num_events = sum(map(len, source.packets()))
+        assert source.status.num_lost == NUM - num_events > 0
+        assert "damaged packets skipped" in source.status.message
+
+
 def test_what_cannot_be_opened_is_a_source_error_of_one_line(tmp_path: Path) -> None:
     (tmp_path / "zeros").write_bytes(bytes(1000))
     for name, message in (

@@ -1,0 +1,21 @@
+"""The decode benchmark times both readers on one file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from app.bench.decode import decode_rates
+from events.packet import EventPacket, SensorSize, pack_events
+from events.recordings.aedat4_writer import Aedat4Writer
+
+
+def test_both_readers_are_timed(tmp_path: Path) -> None:
+    t = 10**15 + np.arange(20_000)
+    events = pack_events(t, t % 40, t % 30, t % 2)
+    with Aedat4Writer(tmp_path / "a.aedat4", SensorSize(40, 30)) as writer:
+        writer.write(EventPacket(events, SensorSize(40, 30), int(t[0]), int(t[-1]) + 1))
+    rates = decode_rates(tmp_path / "a.aedat4")
+    assert rates["saccade"] > 0
+    assert rates["dv-processing"] > 0
