@@ -6,19 +6,17 @@ import math
 import threading
 import time
 from collections.abc import Iterator
-from dataclasses import replace
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from events.packet import EventPacket, SensorSize, empty_packet, join
+from events.packet import EventPacket, SensorSize
+from events.recordings.cursor import SLICE_US, Cursor
 from events.recordings.recording import Recording, RecordingError, open_recording
 from events.sources.source import SourceError, SourceState, SourceStatus
 
 TICK_S = 0.01
 """Wall time between packets: 100 a second."""
-SLICE_US = 10_000
-"""Length of packets where they are not paced by the clock, and of the slices read from disk."""
 _MAX_LATE_S = 0.1
 
 
@@ -169,7 +167,7 @@ class ReplaySource:
 
     def packets(self) -> Iterator[EventPacket]:
         """Yield packets until the end or ``stop``; while paused, what seek and step ask for."""
-        cursor = _Cursor(self.recording, self._clock_us)
+        cursor = Cursor(self.recording, self._clock_us)
         pace = _Pace(self._clock_us)
         while True:
             stop_us = self._next_stop(cursor, pace)
@@ -201,7 +199,7 @@ class ReplaySource:
             self._state = SourceState.RUNNING
         self._changed.notify_all()
 
-    def _next_stop(self, cursor: _Cursor, pace: _Pace) -> int | None:
+    def _next_stop(self, cursor: Cursor, pace: _Pace) -> int | None:
         """Wait until the next packet is due and return where it ends; None at the end."""
         with self._changed:
             while not self._is_stopped:
@@ -278,61 +276,6 @@ class _Pace:
             self._anchor_us, self._anchor_s = clock_us, now_s - TICK_S
         self._last_s = now_s
         return max(clock_us, self._anchor_us + int((now_s - self._anchor_s) * speed * 1e6))
-
-
-class _Cursor:
-    """Reads a recording from one time to the next, decoding each packet once."""
-
-    def __init__(self, recording: Recording, start_us: int) -> None:
-        self._recording = recording
-        self.seek(start_us)
-
-    def seek(self, t_us: int) -> None:
-        """Go on at ``t_us``."""
-        self._position_us = t_us
-        self._slices: Iterator[EventPacket] | None = None
-        self._slice: EventPacket | None = None
-        self._num_lost = 0  # in slices, not yet told: a part of a slice does not know its share
-
-    def read(self, stop_us: int) -> EventPacket:
-        """Return the packet from the last one's end to ``stop_us``.
-
-        Where the recording's clock jumps the packet ends before, and the next one starts after the
-        jump.
-        """
-        start_us = self._position_us
-        parts: list[EventPacket] = []
-        while self._position_us < stop_us:
-            found = self._next_slice()
-            if found is None:
-                break
-            if found.start_us > self._position_us:
-                if parts:
-                    break
-                stop_us += found.start_us - self._position_us
-                start_us = self._position_us = found.start_us
-            part = found.between(self._position_us, stop_us)
-            parts.append(part)
-            self._position_us = part.end_us
-        if not parts:
-            self._position_us = max(stop_us, start_us)
-            return empty_packet(self._recording.sensor, start_us, self._position_us)
-        packet = join(parts)
-        if self._num_lost:
-            packet = replace(packet, num_lost=self._num_lost)
-            self._num_lost = 0
-        return packet
-
-    def _next_slice(self) -> EventPacket | None:
-        if self._slice is None or self._slice.end_us <= self._position_us:
-            if self._slices is None:
-                self._slices = self._recording.packets(self._position_us, duration_us=SLICE_US)
-            self._slice = next(self._slices, None)
-            if self._slice is None:
-                self._slices = None
-            else:
-                self._num_lost += self._slice.num_lost
-        return self._slice
 
 
 def _check_speed(speed: float) -> None:

@@ -14,8 +14,9 @@ import pytest
 
 from events.packet import EventPacket, SensorSize, pack_events
 from events.recordings.aedat4_writer import Aedat4Writer
+from events.recordings.cursor import SLICE_US
 from events.sources.open import open_source
-from events.sources.replay import SLICE_US, ReplaySource
+from events.sources.replay import ReplaySource
 from events.sources.source import Seekable, SourceError, SourceState
 
 SENSOR = SensorSize(32, 24)
