@@ -26,9 +26,8 @@ def decode(
     if "recognition" in outputs:
         recognition = Recognition(softmax(outputs["recognition"][0]), card.recognition_labels)
     if "segmentation" in outputs:
-        # Classes are picked before they are enlarged: a border pixel never gets a third class.
-        class_ids = outputs["segmentation"][0].argmax(axis=0).astype(np.uint8)
-        segmentation = Segmentation(letterbox.to_sensor_labels(class_ids), card.segmentation_labels)
+        class_ids = letterbox.to_sensor_classes(outputs["segmentation"][0])
+        segmentation = Segmentation(class_ids, card.segmentation_labels)
     if "depth" in outputs:
         least_m, most_m = card.depth_range_m
         depth_m = np.clip(np.nan_to_num(outputs["depth"][0, 0], nan=most_m), least_m, most_m)

@@ -159,6 +159,19 @@ class Letterbox:
         _interpolate(source, top, bottom, bottom_weight, left, right, right_weight, out)
         return out
 
+    def to_sensor_classes(self, logits: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.uint8]:
+        """Return the likeliest class at each sensor pixel, (H, W): logits are bilinear in between.
+
+        Args:
+            logits: (C, h, w) float with C <= 256, at the input's resolution or a divisor of it.
+        """
+        self._check_divides(logits.shape[1:])
+        rows, columns = _neighbours(self._axes, logits.shape[1:])
+        cells = _read_only(np.moveaxis(logits, 0, -1).astype(np.float32, copy=False))
+        out = np.empty((self.sensor.height, self.sensor.width), np.uint8)
+        _pick_classes(cells, *rows, *columns, out)
+        return out
+
     def _check_divides(self, shape: tuple[int, ...]) -> None:
         if (
             len(shape) != 2
@@ -220,6 +233,40 @@ def _interpolate(
         for x in range(len(left)):
             start = row[np.uint64(left[x])]
             out[y, x] = start + (row[np.uint64(right[x])] - start) * right_weight[x]
+
+
+@nb.njit(nogil=True, cache=True)
+def _pick_classes(
+    cells: npt.NDArray[np.float32],
+    top: npt.NDArray[np.int64],
+    bottom: npt.NDArray[np.int64],
+    bottom_weight: npt.NDArray[np.float32],
+    left: npt.NDArray[np.int64],
+    right: npt.NDArray[np.int64],
+    right_weight: npt.NDArray[np.float32],
+    out: npt.NDArray[np.uint8],
+) -> None:
+    height, width, num_classes = cells.shape
+    best = np.empty((height, width), np.uint8)
+    for i in range(height):
+        for j in range(width):
+            best[i, j] = np.argmax(cells[i, j])
+    for y in range(len(top)):
+        i, k, v = top[y], bottom[y], bottom_weight[y]
+        for x in range(len(left)):
+            j, m, u = left[x], right[x], right_weight[x]
+            # A class that leads at all four neighbours leads everywhere between them.
+            corner = best[i, j]
+            if corner == best[i, m] and corner == best[k, j] and corner == best[k, m]:
+                out[y, x] = corner
+                continue
+            largest = np.float32(-np.inf)
+            for c in range(num_classes):
+                above = cells[i, j, c] + (cells[i, m, c] - cells[i, j, c]) * u
+                below = cells[k, j, c] + (cells[k, m, c] - cells[k, j, c]) * u
+                value = above + (below - above) * v
+                if value > largest:
+                    largest, out[y, x] = value, c
 
 
 @nb.njit(nogil=True, cache=True)

@@ -39,13 +39,15 @@ def test_every_result_has_the_sensors_resolution_and_its_own_memory() -> None:
         assert not np.shares_memory(output, prediction.depth.depth_m)
 
 
-def test_a_pixels_class_is_that_of_the_cell_it_lies_in() -> None:
+def test_a_pixels_class_is_the_likeliest_of_the_logits_between_the_cells() -> None:
     outputs = outputs_of()
     prediction = decode(CARD, outputs, LETTERBOX)
     assert prediction.segmentation is not None
-    cells = outputs["segmentation"][0].argmax(0)
-    expected = cells.repeat(8, 0).repeat(8, 1)  # 192x128 over 24x16: 8 pixels a cell
-    assert np.array_equal(prediction.segmentation.class_ids, expected)
+    class_ids = prediction.segmentation.class_ids
+    logits = [LETTERBOX.to_sensor_image(plane) for plane in outputs["segmentation"][0]]
+    assert np.array_equal(class_ids, np.argmax(logits, axis=0))
+    cells = outputs["segmentation"][0].argmax(0)  # 192x128 over 24x16: 8 pixels a cell
+    assert np.array_equal(class_ids[[0, -1]][:, [0, -1]], cells[[0, -1]][:, [0, -1]])
 
 
 def test_depth_is_always_finite_and_within_the_cards_range() -> None:
