@@ -14,8 +14,8 @@ LEGAL: dict[PipelineState, frozenset[PipelineState]] = {
     OPENING: frozenset({RUNNING, FAILED, IDLE}),
     RUNNING: frozenset({PAUSED, ENDED, FAILED, IDLE}),
     PAUSED: frozenset({RUNNING, ENDED, FAILED, IDLE}),
-    ENDED: frozenset({RUNNING, FAILED, IDLE, OPENING}),
-    FAILED: frozenset({IDLE, OPENING}),
+    ENDED: frozenset({RUNNING, FAILED, IDLE}),
+    FAILED: frozenset({IDLE}),
 }
 
 

@@ -134,7 +134,7 @@ class Pipeline:
         """Open the source and run it; returns at once, ``state`` tells how it goes.
 
         Raises:
-            RuntimeError: a stream is running: ``stop`` it, or use ``replace_source``.
+            RuntimeError: it was started already: ``stop`` it, or use ``replace_source``.
         """
         self._stream = Stream(self._source, self._controls, self._lifecycle, self._messages.append)
         self._is_started = True
