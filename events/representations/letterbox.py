@@ -167,9 +167,11 @@ class Letterbox:
         """
         self._check_divides(logits.shape[1:])
         rows, columns = _neighbours(self._axes, logits.shape[1:])
+        top, bottom, bottom_weight = rows
+        left, right, right_weight = columns
         cells = _read_only(np.moveaxis(logits, 0, -1).astype(np.float32, copy=False))
         out = np.empty((self.sensor.height, self.sensor.width), np.uint8)
-        _pick_classes(cells, *rows, *columns, out)
+        _pick_classes(cells, top, bottom, bottom_weight, left, right, right_weight, out)
         return out
 
     def _check_divides(self, shape: tuple[int, ...]) -> None:
