@@ -209,9 +209,6 @@ def _take(
 ) -> None:
     for y in range(len(rows)):
         source = labels[rows[y]]
-        if y > 0 and rows[y] == rows[y - 1]:
-            out[y] = out[y - 1]
-            continue
         for x in range(len(columns)):
             out[y, x] = source[np.uint64(columns[x])]
 

@@ -36,14 +36,19 @@ def plane_moments(planes: Any, first: int, last: int, table: Any) -> tuple[float
     """Renew rows [first, last) of ``table`` and return the sum of its rows up to ``last``.
 
     Args:
-        planes: (R, H, W) float32.
+        planes: (R, N) float32.
         first: First plane that has changed.
         last: One past the last plane.
         table: (R, 3) float64 moments of each plane.
     """
-    for k in range(first, last):
-        table[k] = moments(planes[k].reshape(-1))
-    return table[:last, 0].sum(), table[:last, 1].sum(), table[:last, 2].sum()
+    count, total, squares = 0.0, 0.0, 0.0
+    for k in range(last):
+        if k >= first:
+            table[k, 0], table[k, 1], table[k, 2] = moments(planes[k])
+        count += table[k, 0]
+        total += table[k, 1]
+        squares += table[k, 2]
+    return count, total, squares
 
 
 @nb.njit(nogil=True, cache=True)

@@ -94,7 +94,7 @@ class BinRing:
         """Return the moments of the newest window; those of older planes are known already."""
         changed, last = max(self._first_changed - first, 0), self._num_planes - first
         parts = [
-            plane_moments(planes[first:], changed, last, table[first:])
+            plane_moments(planes.reshape(len(planes), -1)[first:], changed, last, table[first:])
             for planes, table in zip(self._planes, self._moments, strict=True)
         ]
         count, total, squares = (sum(values) for values in zip(*parts, strict=True))
