@@ -82,8 +82,9 @@ class Reader:
         try:
             recorder(packet)
         except Exception as error:  # a full disk must not end the view
-            self._controls.recorder = None
-            self._report(f"recording stopped: {error}")
+            if self._controls.recorder is recorder:  # else it was ended meanwhile
+                self._controls.recorder = None
+                self._report(f"recording stopped: {error}")
 
     def finish(self) -> None:
         """Emit the last, partial window: the stream has ended."""
