@@ -134,7 +134,7 @@ class Actions:
             self._parts.sheet.hide()
         elif self._window.isFullScreen():
             self._window.showNormal()
-        elif self._session.is_opening:
+        elif self._parts.pages.currentWidget() is self._parts.start and self._session.text:
             self._session.close()
             self._window.display.show_source()
 

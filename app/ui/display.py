@@ -14,6 +14,7 @@ from app.ui.session import Session
 from app.ui.settings import Preferences
 from app.ui.theme import THEMES
 from app.ui.top_bar import source_title
+from app.warm_up import WarmUp
 from events.filters import preview
 
 FIGURES_S, PREVIEW_S, MEANING_S = 0.2, 0.6, 0.1
@@ -32,8 +33,11 @@ class Display:
         self._parts = parts
         self._preferences = preferences
         self._scene: Scene | None = None
+        self._untaken: Scene | None = None
+        """A scene that came before it could be drawn."""
         self._history: RateHistory | None = None
         self._truth: TruthWorker | None = None
+        self._warm_up = WarmUp()
         self._drawn: tuple[object, ...] = ()
         self._due_s = {"figures": 0.0, "preview": 0.0, "meaning": 0.0}
         self._opened_s = 0.0
@@ -65,7 +69,7 @@ class Display:
 
     def show_source(self) -> None:
         """Begin anew: another source was asked for, or none plays any more."""
-        self._scene = self._history = None
+        self._scene = self._untaken = self._history = None
         self.has_shown_prediction = self._has_seen_events = False
         self._stop_truth()
         self._drawn = ()
@@ -84,6 +88,7 @@ class Display:
     def close(self) -> None:
         """End what runs beside the window."""
         self._stop_truth()
+        self._warm_up.join()
 
     def _stop_truth(self) -> None:
         if self._truth is not None:
@@ -92,13 +97,16 @@ class Display:
 
     def tick(self, scene: Scene | None) -> None:
         """Show what is new."""
-        if self._session.surface is None or self._session.state is PipelineState.IDLE:
+        if scene is not None:
+            self._untaken = scene
+        if not self._is_showing:
             self._show_waiting()
             return
         if self._history is None:
             self._show_opened()
-        if scene is not None:
-            self._take_scene(scene)
+        if self._untaken is not None:
+            self._take_scene(self._untaken)
+            self._untaken = None
         self._draw_picture()
         self._show_position()
         now_s = time.monotonic()
@@ -108,6 +116,14 @@ class Display:
             self._show_figures()
         if self._is_due("preview", PREVIEW_S, now_s):
             self._show_previews()
+
+    @property
+    def _is_showing(self) -> bool:
+        """Whether there is something to draw, and drawing will not wait for the compiler."""
+        surface = self._session.surface
+        if surface is None or self._session.state is PipelineState.IDLE:
+            return False
+        return bool(surface.clock_us) and self._warm_up.is_done
 
     def _is_due(self, what: str, every_s: float, now_s: float) -> bool:
         if now_s < self._due_s[what]:
@@ -120,9 +136,11 @@ class Display:
     def _show_waiting(self) -> None:
         """Say what is being opened, and for how long; a failure leaves the start page."""
         waited_s = time.monotonic() - self._opened_s
+        elapsed = f"  {waited_s:.0f} s" if waited_s >= 1 else ""
         if self._session.is_opening:
-            elapsed = f"  {waited_s:.0f} s" if waited_s >= 1 else ""
             self._parts.start.show_progress(f"Opening {self._session.text}…{elapsed}")
+        elif self._session.state is PipelineState.RUNNING:
+            self._parts.start.show_progress(f"Preparing {self._session.text}…{elapsed}")
         else:
             self._parts.start.show_progress("")
             if self._session.state is PipelineState.FAILED:
@@ -222,6 +240,9 @@ class Display:
 
     def _show_figures(self) -> None:
         stats = self._session.stats()
+        if self._scene is None and self._session.engine is not None:
+            waited_s = time.monotonic() - self._opened_s
+            self._parts.right.show_waiting(f"preparing the first window… {waited_s:.0f} s")
         self._parts.hud.show_stats(stats)
         self._parts.left.show_rates(stats.event_rate, stats.filtered_rate)
         self._parts.transport.timeline.show_rates()

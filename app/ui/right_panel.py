@@ -103,6 +103,11 @@ class RightPanel(QWidget):
             widget.set_placeholder("loading the engine…" if is_loading else reason)
         self.clear()
 
+    def show_waiting(self, text: str) -> None:
+        """Say what the sections wait for."""
+        for widget in self._painted.values():
+            widget.set_placeholder(text)
+
     def clear(self) -> None:
         """Show no prediction."""
         self.bars.show_scores(())

@@ -114,7 +114,7 @@ class Session:
 
     @property
     def is_opening(self) -> bool:
-        """Whether the source was asked for and has shown nothing yet."""
+        """Whether the source is being opened."""
         return self.state is PipelineState.OPENING
 
     @property

@@ -113,7 +113,7 @@ class StartPage(QWidget):
         for button in (self.open_recording, self.connect_camera, self.run_demo, self.hint):
             button.setVisible(not what)
         self.sentence.setText(
-            "Esc cancels."
+            "Esc gives up. The first start ever compiles for this machine, and takes longer."
             if what
             else "Open a stream of events: recognition, segmentation and depth follow."
         )

@@ -34,7 +34,8 @@ def show(qtbot, tiny_engine, settings_folder):
         window = MainWindow(Session(lambda text: source), preferences)
         windows.append(window)
         window.show()
-        window.load_engine()
+        window.load_engine()  # first: a scripted source does not wait for it
+        qtbot.waitUntil(lambda: window.session.engine is not None, timeout=20_000)
         window.open("camera")
         return window
 

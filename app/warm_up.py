@@ -1,0 +1,54 @@
+"""Compiles (the first time ever) or loads the drawing kernels, off the GUI's thread."""
+
+from __future__ import annotations
+
+import threading
+
+import numpy as np
+
+from app.render import (
+    accumulated_image,
+    depth_image,
+    overlay_segmentation,
+    surface_image,
+    voxel_image,
+)
+from events.filters import (
+    BackgroundActivityConfig,
+    HotPixelsConfig,
+    RefractoryConfig,
+    preview,
+)
+from events.packet import EventPacket, SensorSize, pack_events
+from models.results import Depth, Segmentation
+
+
+class WarmUp:
+    """Draws everything once, very small, in a thread of its own."""
+
+    def __init__(self) -> None:
+        self._thread = threading.Thread(target=draw_everything, name="saccade-warm-up", daemon=True)
+        self._thread.start()
+
+    @property
+    def is_done(self) -> bool:
+        """Whether drawing will not be held up by the compiler."""
+        return not self._thread.is_alive()
+
+    def join(self) -> None:
+        """Wait for the end; seconds at worst."""
+        self._thread.join()
+
+
+def draw_everything() -> None:
+    """Call every kernel with the types that the window uses."""
+    sensor = SensorSize(4, 4)
+    packet = EventPacket(pack_events([0, 1], [0, 1], [0, 1], [0, 1]), sensor, 0, 10)
+    newest_us, polarity = np.zeros((4, 4), np.int64), np.zeros((4, 4), np.uint8)
+    image = surface_image(newest_us, polarity, 5, decay_us=10)
+    overlay_segmentation(image, Segmentation(polarity, ("crate",)))
+    depth_image(Depth(np.ones((4, 4), np.float32)), near_m=0.5, far_m=2.0)
+    accumulated_image(packet)
+    voxel_image(packet)
+    for config in (BackgroundActivityConfig(), RefractoryConfig(), HotPixelsConfig()):
+        preview([config], [packet])
