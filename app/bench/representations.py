@@ -89,7 +89,7 @@ def voxel_grid_rows(c_loops: CLoops | None) -> Iterator[Row]:
             grid = np.empty((5, sensor.height, sensor.width), np.float32)
             for is_cold in (False, True):
                 calls = _voxel_calls(packet, spec, grid, c_loops)
-                num_rounds = 15 if num_events <= 100_000 else 5
+                num_rounds = 15 if num_events <= 100_000 else 9
                 costs_ms = shuffled_ms(calls, is_cold=is_cold, num_rounds=num_rounds)
                 rates = {name: num_events * 1e-3 / cost for name, cost in costs_ms.items()}
                 ours = rates.pop("ours")
