@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.scene import StageLatency
-from events.packet import SensorSize
+from events.packet import SensorSize, empty_packet
 from events.representations.letterbox import Letterbox
 from events.representations.sliding import SlidingGrid
 from events.windows import Window
@@ -26,7 +26,8 @@ class Inference:
         self.sensor = sensor
         self._letterbox = Letterbox(sensor, card.input_height, card.input_width)
         self._grid: SlidingGrid | None = None
-        self._window_us = 0
+        self._last_us = 0
+        self._warm_up()
 
     def infer(self, window: Window) -> tuple[Prediction, StageLatency]:
         """Return what the engine says of ``window``; the prediction's arrays are the caller's."""
@@ -43,10 +44,21 @@ class Inference:
             decode_ms=1e3 * (decoded_s - inferred_s),
         )
 
+    def _warm_up(self) -> None:
+        """Load the compiled kernels now, so that the first window is as fast as the next."""
+        card = self.engine.card
+        self._represent(Window(0, empty_packet(self.sensor, 0, card.window_us), False))
+        shape = (card.input_height, card.input_width)
+        self._letterbox.to_sensor_labels(np.zeros(shape, np.uint8))
+        self._letterbox.to_sensor_image(np.zeros(shape, np.float32))
+        self._grid = None
+
     def _represent(self, window: Window) -> npt.NDArray[np.float32]:
         """Return the network's input, through the ring while windows keep one length."""
         spec, duration_us = self.engine.card.spec, window.packet.duration_us
-        if self._grid is None or duration_us != self._window_us:
+        # Windows of a number of events are each of another length: no ring for them.
+        is_steady = duration_us == self._last_us
+        if self._grid is None or (is_steady and duration_us != self._grid.window_us):
             self._grid = SlidingGrid(spec, self._letterbox, duration_us)
-            self._window_us = duration_us
+        self._last_us = duration_us
         return self._grid.grid(window.packet)
