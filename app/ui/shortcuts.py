@@ -50,10 +50,12 @@ SHORTCUTS = (
     Shortcut("focus_filters", ("Ctrl+F",), "To the filters", "Files"),
     Shortcut("toggle_sheet", ("F1", "?"), "This sheet", "Files"),
     Shortcut("close", ("Ctrl+Q",), "Quit", "Files"),
-    Shortcut("escape", ("Esc",), "Leave full screen, close the sheet", "Files"),
+    Shortcut("escape", ("Esc",), "Close, leave full screen", "Files"),
 )
 
 _ROW, _KEY_WIDTH, _COLUMN = 26, 116, 340
+TEXT_WIDTH = _COLUMN - _KEY_WIDTH - 4 * GRID
+"""Pixels that an action's text may take."""
 
 
 class ShortcutSheet(QWidget):

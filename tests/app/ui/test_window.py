@@ -4,7 +4,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 from PySide6.QtCore import QMimeData, QPoint, QPointF, Qt, QUrl
-from PySide6.QtGui import QDropEvent
+from PySide6.QtGui import QDropEvent, QFontMetrics
 from PySide6.QtWidgets import (
     QAbstractButton,
     QAbstractSpinBox,
@@ -16,6 +16,8 @@ from PySide6.QtWidgets import (
 
 from app.scene import PipelineState
 from app.ui import settings as store
+from app.ui.shortcuts import SHORTCUTS, TEXT_WIDTH
+from app.ui.theme import font
 from events.recordings.recording import open_recording
 
 RUNNING, PAUSED = PipelineState.RUNNING, PipelineState.PAUSED
@@ -396,3 +398,11 @@ def test_no_text_is_clipped(playing, qtbot, size):
         if label.isVisible() and label.text() and not label.wordWrap():
             needed = label.fontMetrics().horizontalAdvance(label.text())
             assert label.width() >= needed, label.text()
+
+
+def test_every_key_of_the_sheet_has_an_action_and_fits(window):
+    for shortcut in SHORTCUTS:
+        assert callable(getattr(window.actions_, shortcut.action))
+        assert QFontMetrics(font(10.0)).horizontalAdvance(shortcut.text) <= TEXT_WIDTH
+    keys = [key for shortcut in SHORTCUTS for key in shortcut.keys]
+    assert len(set(keys)) == len(keys)
