@@ -81,9 +81,7 @@ def test_a_seek_while_paused_shows_a_whole_window_there(player: Pipeline) -> Non
     assert player.state is PipelineState.PAUSED
     target_us = START_US + 300_000
     player.seek(target_us)
-    scene = newest(
-        player, lambda scene: not scene.is_partial and scene.packet.end_us >= target_us
-    )
+    scene = newest(player, lambda scene: not scene.is_partial and scene.packet.end_us >= target_us)
     assert scene.packet.duration_us == 50_000
     assert player.state is PipelineState.PAUSED
 
