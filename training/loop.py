@@ -12,7 +12,7 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from models.card import CardError, ModelCard
-from models.model_file import load_model, save_model
+from models.model_file import load_card, load_model, save_model
 from models.perception import Perception, describe_encoder
 from training.checkpoint import load_checkpoint, save_checkpoint
 from training.data.catalogue import joint_labels, load_dataset
@@ -95,6 +95,7 @@ def train(
     if checkpoint.exists():
         first_step = load_checkpoint(checkpoint, optimizer=optimizer, **state)  # type: ignore[arg-type]
         log.info("going on after step %d of %d", first_step, recipe.num_steps)
+        card = note_resumption(card, folder / MODEL_FILE, first_step)
     (folder / RECIPE_FILE).write_text(recipe.to_json())
 
     clock = _Clock()
@@ -128,6 +129,19 @@ def start_from(path: Path, module: Perception, card: ModelCard) -> ModelCard:
             raise CardError(f"{path} cannot be the start of this run: its {item} differs")
     module.load_state_dict(start.state_dict())
     return replace(card, provenance={**card.provenance, "initial": start_card.provenance})
+
+
+def note_resumption(card: ModelCard, path: Path, step: int) -> ModelCard:
+    """Return ``card`` with what it went on from, where other code had made the steps so far."""
+    if not path.exists():
+        return card
+    before = load_card(path).provenance
+    resumed = list(before.get("resumed", []))
+    if before.get("revision") != card.provenance.get("revision"):
+        resumed.append({"after_step": step, "of_revision": before.get("revision")})
+    return replace(
+        card, provenance={**card.provenance, "resumed": resumed} if resumed else card.provenance
+    )
 
 
 def _step(

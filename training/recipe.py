@@ -47,7 +47,7 @@ class Recipe:
     """Peak, reached after ``warmup_steps``, falling along a cosine to a hundredth."""
     warmup_steps: int = 300
     schedule_steps: int | None = None
-    """Length of the cosine; None is the run's own. A run that another goes on from may stop high."""
+    """Length of the cosine; None is the run's own. A run that another continues may stop high."""
     weight_decay: float = 0.05
     max_grad_norm: float = 1.0
     ema_decay: float = 0.999

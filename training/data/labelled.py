@@ -65,9 +65,19 @@ class DataSet(Protocol):
         ...
 
     def window(
-        self, split: Split, index: int, seed: int, sensor: SensorSize, window_us: int
+        self,
+        split: Split,
+        index: int,
+        seed: int,
+        sensor: SensorSize,
+        window_us: int,
+        *,
+        augment: bool = False,
     ) -> LabelledWindow:
-        """Return window ``index`` of a split as ``sensor`` sees it; ``seed`` varies the motion."""
+        """Return window ``index`` of a split as ``sensor`` sees it.
+
+        ``seed`` varies motion and noise; with ``augment`` also the camera and the view, widely.
+        """
         ...
 
 

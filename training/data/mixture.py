@@ -46,7 +46,12 @@ class Mixture(Dataset[Any]):
         dataset = self.datasets[which]
         index = int(rng.integers(dataset.num_windows("train")))
         window = dataset.window(
-            "train", index, int(rng.integers(2**31)), self.sensor, self.card.window_us
+            "train",
+            index,
+            int(rng.integers(2**31)),
+            self.sensor,
+            self.card.window_us,
+            augment=True,
         )
         height, width = self.sensor.height, self.sensor.width
         return to_sample(

@@ -44,7 +44,7 @@ def film(
     motion: PlanarConfig,
     rng: np.random.Generator,
     *,
-    is_training: bool,
+    augment: bool,
 ) -> tuple[EventPacket, npt.NDArray[np.uint8] | None]:
     """Return the events of one pass over a picture, and its labels as they lie at the end.
 
@@ -55,16 +55,16 @@ def film(
         window_us: How long the pass takes.
         motion: Ranges of the path.
         rng: Decides the path, the noise and, in training, the camera.
-        is_training: Whether cameras vary and pictures are flipped.
+        augment: Whether cameras vary and pictures are flipped.
     """
-    if is_training and rng.random() < 0.5:
+    if augment and rng.random() < 0.5:
         picture = picture[:, ::-1]
         class_ids = None if class_ids is None else class_ids[:, ::-1]
     picture = np.ascontiguousarray(picture)
     path = PlanarMotion((picture.shape[0], picture.shape[1]), sensor, rng, motion)
     frames = planar_frames(picture, sensor, NUM_FRAMES, rng, motion, motion=path)
     times_us = np.linspace(0, window_us, NUM_FRAMES, dtype=np.int64)
-    config = random_contrast(rng if is_training else None)
+    config = random_contrast(rng if augment else None)
     packet = events_from_frames(frames, times_us, config, int(rng.integers(2**31)))
     if class_ids is None:
         return packet, None

@@ -51,14 +51,20 @@ class CamVid:
         return len(self.stems[split])
 
     def window(
-        self, split: Split, index: int, seed: int, sensor: SensorSize, window_us: int
+        self,
+        split: Split,
+        index: int,
+        seed: int,
+        sensor: SensorSize,
+        window_us: int,
+        *,
+        augment: bool = False,
     ) -> LabelledWindow:
         rng = np.random.default_rng((seed, index))
         picture, class_ids = self._load(split, index, sensor)
-        is_training = split == "train"
         packet, ends_as = film(
             intensity(picture), class_ids, sensor, window_us,
-            TRAIN_MOTION if is_training else VAL_MOTION, rng, is_training=is_training,
+            TRAIN_MOTION if augment else VAL_MOTION, rng, augment=augment,
         )  # fmt: skip
         return LabelledWindow(packet=packet, class_ids=ends_as)
 

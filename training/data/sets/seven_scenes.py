@@ -28,6 +28,8 @@ ORIGINAL_WIDTH = 640
 UNKNOWN_DEPTH_MM = 65535
 FRAME_INTERVAL_US = 33_333
 """The frames were recorded at 30 Hz."""
+BORDER = 120
+"""Mirrored pixels around a frame, seen where a view reaches beyond it; their depth is unknown."""
 TREMOR = PathConfig(translation_m=0.01, rotation_rad=0.008)
 """A hand's own motion, added to the recorded one."""
 
@@ -36,9 +38,9 @@ class SevenScenes:
     """Windows with depth; the last fifth of the frames is held out.
 
     A window shows the camera's recorded motion up to a frame, simulated from that frame's own
-    geometry. In training, frames are cropped, turned and made brighter or darker; a crop that
-    enlarges the picture divides its depth by the same factor, as if seen through the same lens
-    from nearer (Yin et al., "Metric3D", ICCV 2023).
+    geometry. In training, frames are enlarged or reduced, shifted, turned and made brighter or
+    darker; an enlarged picture's depth is divided by the same factor, as if seen through the
+    same lens from nearer (Yin et al., "Metric3D", ICCV 2023).
     """
 
     name = "7scenes"
@@ -61,14 +63,20 @@ class SevenScenes:
         return self.stems[:first_val] if split == "train" else self.stems[first_val:]
 
     def window(
-        self, split: Split, index: int, seed: int, sensor: SensorSize, window_us: int
+        self,
+        split: Split,
+        index: int,
+        seed: int,
+        sensor: SensorSize,
+        window_us: int,
+        *,
+        augment: bool = False,
     ) -> LabelledWindow:
         rng = np.random.default_rng((seed, index))
-        is_training = split == "train"
         frame = self._load(self._stems(split)[index])
-        view = _random_view(rng) if is_training else View()
+        view = _random_view(rng) if augment else View()
         brightness, depth_m = _crop(frame, view, sensor)
-        num_windows = window_us / FRAME_INTERVAL_US * (rng.uniform(0.5, 2) if is_training else 1)
+        num_windows = window_us / FRAME_INTERVAL_US * (rng.uniform(0.5, 2) if augment else 1)
         path = random_path(rng, NUM_FRAMES, TREMOR)
         path -= np.linspace(1, 0, NUM_FRAMES, dtype=np.float32)[:, None] * (
             frame.motion * np.float32(num_windows)
@@ -76,13 +84,13 @@ class SevenScenes:
         focal_px = float(self.intrinsics[0, 0]) * sensor.width / ORIGINAL_WIDTH
         frames = parallax_frames(intensity(brightness) ** view.gamma, depth_m, focal_px, path)
         times_us = np.linspace(0, window_us, NUM_FRAMES, dtype=np.int64)
-        contrast = random_contrast(rng if is_training else None)
+        contrast = random_contrast(rng if augment else None)
         packet = events_from_frames(frames, times_us, contrast, int(rng.integers(2**31)))
         return LabelledWindow(packet=packet, depth_m=depth_m)
 
     def _read(self, stem: str) -> RecordedFrame:
         with Image.open(self.folder / f"{stem}.color.jpg") as file:
-            brightness = file.convert("L")
+            brightness = Image.fromarray(np.pad(np.asarray(file.convert("L")), BORDER, "reflect"))
         with Image.open(self.folder / f"{stem}.depth.png") as file:
             depth_mm = np.asarray(file, np.float32)
         depth_m = np.where(depth_mm >= UNKNOWN_DEPTH_MM, 0, depth_mm / 1000).astype(np.float32)
@@ -98,6 +106,7 @@ class RecordedFrame(NamedTuple):
     """One frame as it was recorded."""
 
     brightness: Image.Image
+    """With a mirrored border of BORDER pixels."""
     depth_m: Image.Image
     """0 where unknown."""
     motion: npt.NDArray[np.float32]
@@ -117,8 +126,8 @@ class View:
 
 
 def _random_view(rng: np.random.Generator) -> View:
-    zoom = float(rng.uniform(1, 1.7))
-    room = 0.5 - 0.5 / zoom + 0.05
+    zoom = float(np.exp(rng.uniform(-0.3, 0.3)))  # as often nearer as farther: unbiased depth
+    room = abs(0.5 - 0.5 / zoom) + 0.08
     return View(
         zoom=zoom,
         centre=(0.5 + float(rng.uniform(-room, room)), 0.5 + float(rng.uniform(-room, room))),
@@ -132,7 +141,7 @@ def _crop(
     frame: RecordedFrame, view: View, sensor: SensorSize
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
     """Return brightness and depth of a view at the sensor's size; depth 0 outside the frame."""
-    width, height = frame.brightness.size
+    width, height = frame.depth_m.size
     step = width / sensor.width / view.zoom
     cos, sin = step * np.cos(view.turn_rad), step * np.sin(view.turn_rad)
     if view.is_mirrored:
@@ -142,12 +151,15 @@ def _crop(
     middle_x, middle_y = sensor.width / 2, sensor.height / 2
     c = view.centre[0] * width - a * middle_x - b * middle_y
     f = view.centre[1] * height - d * middle_x - e * middle_y
-    size, coefficients = (sensor.width, sensor.height), (a, b, c, d, e, f)
+    size = (sensor.width, sensor.height)
     brightness = frame.brightness.transform(
-        size, Image.Transform.AFFINE, coefficients, Image.Resampling.BILINEAR
+        size,
+        Image.Transform.AFFINE,
+        (a, b, c + BORDER, d, e, f + BORDER),
+        Image.Resampling.BILINEAR,
     )
     depth_m = frame.depth_m.transform(
-        size, Image.Transform.AFFINE, coefficients, Image.Resampling.NEAREST
+        size, Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.NEAREST
     )
     return np.asarray(brightness, np.uint8), np.asarray(depth_m, np.float32) / np.float32(view.zoom)
 

@@ -25,7 +25,14 @@ class Synthetic:
         return EPOCH if split == "train" else NUM_HELD_OUT
 
     def window(
-        self, split: Split, index: int, seed: int, sensor: SensorSize, window_us: int
+        self,
+        split: Split,
+        index: int,
+        seed: int,
+        sensor: SensorSize,
+        window_us: int,
+        *,
+        augment: bool = False,
     ) -> LabelledWindow:
         scene_seed = seed % 2**31 if split == "train" else HELD_OUT_SEED + seed * EPOCH + index
         packet, truth = sample_window(scene_seed, sensor, window_us)

@@ -51,10 +51,17 @@ class TinyImageNet:
         return len(self.labels[split])
 
     def window(
-        self, split: Split, index: int, seed: int, sensor: SensorSize, window_us: int
+        self,
+        split: Split,
+        index: int,
+        seed: int,
+        sensor: SensorSize,
+        window_us: int,
+        *,
+        augment: bool = False,
     ) -> LabelledWindow:
         rng = np.random.default_rng((seed, index))
-        motion = TRAIN_MOTION if split == "train" else VAL_MOTION
+        motion = TRAIN_MOTION if augment else VAL_MOTION
         packet, _ = film(
             intensity(self._load(split, index)),
             None,
@@ -62,7 +69,7 @@ class TinyImageNet:
             window_us,
             motion,
             rng,
-            is_training=split == "train",
+            augment=augment,
         )
         embeddings = self.embeddings if split == "train" else None
         return LabelledWindow(
