@@ -5,7 +5,12 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from functools import partial
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -42,14 +47,8 @@ def run(args: argparse.Namespace) -> int:
     figures = {}
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         for name in names:
-            task = bar.add_task(name)
-            figures[name] = evaluate(
-                module,
-                card,
-                load_dataset(name),
-                config,
-                lambda done, total, task=task: bar.update(task, completed=done, total=total),
-            )
+            report = partial(_show, bar, bar.add_task(name))
+            figures[name] = evaluate(module, card, load_dataset(name), config, report)
     if args.json:
         print(json.dumps(figures, indent=1))  # noqa: T201
         return 0
@@ -57,3 +56,7 @@ def run(args: argparse.Namespace) -> int:
         shown = [f"{key} {value:.3g}" for key, value in values.items() if isinstance(value, float)]
         print(f"{name} ({values['num_windows']} windows): {', '.join(shown)}")  # noqa: T201
     return 0
+
+
+def _show(bar: Progress, task: TaskID, done: int, total: int) -> None:
+    bar.update(task, completed=done, total=total)
