@@ -105,7 +105,8 @@ def blend_classes(
     """
     height, width = class_ids.shape
     num_classes = table.shape[0]
-    ground_red, ground_green, ground_blue = int(ground[0]), int(ground[1]), int(ground[2])
+    ground_red, ground_green = np.int64(ground[0]), np.int64(ground[1])
+    ground_blue = np.int64(ground[2])
     shares = np.empty(256, np.int64)
     for contrast in range(256):
         shares[contrast] = fill * (340 - min(contrast, 200)) // 340
@@ -120,15 +121,18 @@ def blend_classes(
                 or (x + 1 < width and class_ids[y, x + 1] != label)
                 or (y + 1 < height and class_ids[y + 1, x] != label)
             )
-            red, green, blue = int(image[y, x, 0]), int(image[y, x, 1]), int(image[y, x, 2])
-            share = line
+            # int() of a byte is unsigned here: a difference below 0 would wrap
+            red, green = np.int64(image[y, x, 0]), np.int64(image[y, x, 1])
+            blue = np.int64(image[y, x, 2])
+            share = np.int64(line)
             if not is_line:
-                contrast = max(abs(red - ground_red), abs(green - ground_green))
-                contrast = max(contrast, abs(blue - ground_blue))
-                share = shares[contrast]
-            image[y, x, 0] = red + (((table[label, 0] - red) * share) >> 8)
-            image[y, x, 1] = green + (((table[label, 1] - green) * share) >> 8)
-            image[y, x, 2] = blue + (((table[label, 2] - blue) * share) >> 8)
+                differs = max(
+                    abs(red - ground_red), abs(green - ground_green), abs(blue - ground_blue)
+                )
+                share = shares[differs]
+            image[y, x, 0] = red + (((np.int64(table[label, 0]) - red) * share) >> 8)
+            image[y, x, 1] = green + (((np.int64(table[label, 1]) - green) * share) >> 8)
+            image[y, x, 2] = blue + (((np.int64(table[label, 2]) - blue) * share) >> 8)
 
 
 @_compiled  # type: ignore[untyped-decorator]

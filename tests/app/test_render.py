@@ -94,6 +94,16 @@ def test_no_opacity_no_overlay(opacity):
     assert (overlay_segmentation(image, blocks(), opacity=opacity) == 9).all()
 
 
+def test_the_overlay_is_the_same_on_every_level_of_grey():
+    crate = np.array(color_of("crate"), float)
+    for level in range(256):
+        image = np.full((30, 40, 3), level, np.uint8)
+        overlay_segmentation(image, blocks(), opacity=1.0)
+        contrast = np.abs(level - np.array(COLORS.background)).max()
+        share = 0.6 * (340 - min(contrast, 200)) / 340
+        np.testing.assert_allclose(image[15, 20], level + (crate - level) * share, atol=2)
+
+
 def test_a_hidden_class_is_not_drawn():
     image = np.zeros((30, 40, 3), np.uint8)
     assert not overlay_segmentation(image, blocks(), hidden=("crate",)).any()
