@@ -1,0 +1,57 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from app.cli import main
+from models.model_file import load_card
+
+TINY = [
+    "--stages.0.steps", "2", "--stages.0.batch-size", "2", "--stages.0.height", "32",
+    "--stages.0.width", "32", "--encoder.num-attention-heads", "4",
+]  # fmt: skip
+
+
+def test_train_then_eval_a_recipe_with_fields_from_the_command_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", "smoke", *TINY, "-o", str(tmp_path), "--seed", "5"]) == 0
+    model = Path(capsys.readouterr().out.strip())
+    card = load_card(model)
+    assert (card.input_height, card.input_width) == (32, 32)
+    assert card.encoder["num_attention_heads"] == 4
+    assert card.provenance["command"].startswith("saccade train smoke --stages.0.steps 2")
+    assert card.provenance["command"].endswith("--seed 5")
+
+    arguments = ["eval", str(model), "synthetic", "--max-windows", "2", "--sensor", "32x32"]
+    assert main([*arguments, "--json"]) == 0
+    figures = json.loads(capsys.readouterr().out)
+    assert figures["synthetic"]["num_windows"] == 2
+    assert "miou_percent" in figures["synthetic"]
+    assert main(arguments) == 0
+    assert capsys.readouterr().out.startswith("synthetic (2 windows): ")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["train", "imagenet22k"], "no recipe 'imagenet22k'; there are default"),
+        (["train", "smoke", "--device", "cuda:7"], "no CUDA"),
+        (["eval", "nowhere.safetensors", "synthetic"], "no model file nowhere.safetensors"),
+        (["eval", "nowhere.safetensors", "synthetic", "--sensor", "big"], "WIDTHxHEIGHT"),
+    ],
+)
+def test_bad_use_is_one_line(
+    arguments: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    assert main(arguments) == 1
+    error = capsys.readouterr().err
+    assert says in error
+    assert error.count("\n") == 1
