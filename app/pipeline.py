@@ -184,8 +184,7 @@ class Pipeline:
             return
         if self.state is PipelineState.PAUSED:
             look_back_us = self.windows.length_us or LOOK_BACK_US
-            source.seek(t_us - look_back_us)
-            source.step(look_back_us)
+            source.seek(t_us - look_back_us, look_back_us)
             return
         source.seek(t_us)
         self._stream.play_again()

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-import threading
-import time
+import math
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Self
 
 import numpy as np
 
 from events.packet import EventPacket, SensorSize, pack_events
-from events.sources.source import SourceState, SourceStatus
+from events.sources.playback import PACKET_US as TICK_US
+from events.sources.playback import Playback
 
 SENSOR = SensorSize(346, 260)
-TICK_US = 10_000
 
 
 def random_packet(
@@ -31,7 +29,7 @@ def random_packet(
     return EventPacket(events, sensor, 0, duration_us)
 
 
-class RandomSource:
+class RandomSource(Playback):
     """Random events at ``rate`` a second, for ``duration_s``.
 
     Args:
@@ -46,7 +44,8 @@ class RandomSource:
     def __init__(
         self, rate: float, duration_s: float, *, is_live: bool, sensor: SensorSize = SENSOR
     ) -> None:
-        self._num_ticks = int(duration_s * 1e6) // TICK_US
+        end_us = int(duration_s * 1e6) // TICK_US * TICK_US
+        super().__init__(0, end_us, speed=1.0 if is_live else math.inf, is_looping=False)
         self._is_live = is_live
         self._sensor = sensor
         num_events = int(rate * TICK_US / 1e6)
@@ -54,8 +53,6 @@ class RandomSource:
             random_packet(num_events, TICK_US, sensor=sensor, seed=seed)
             for seed in range(self.NUM_PATTERNS)
         ]
-        self._stopping = threading.Event()
-        self._clock_us = 0
 
     @property
     def name(self) -> str:
@@ -69,37 +66,15 @@ class RandomSource:
     def is_live(self) -> bool:
         return self._is_live
 
-    @property
-    def status(self) -> SourceStatus:
-        return SourceStatus(state=SourceState.RUNNING, clock_us=self._clock_us)
-
     def __enter__(self) -> Self:
+        self._open(self.start_us, self.end_us)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
 
     def packets(self) -> Iterator[EventPacket]:
         """Yield one packet for each TICK_US."""
-        started_s = time.monotonic()
-        for tick in range(self._num_ticks):
-            pattern = self._patterns[tick % self.NUM_PATTERNS]
-            start_us = tick * TICK_US
+        while span := self._next_span():
+            start_us, end_us = span
+            pattern = self._patterns[start_us // TICK_US % self.NUM_PATTERNS]
             events = pattern.events.copy()
             events["t"] += start_us
-            self._clock_us = start_us + TICK_US
-            if self._is_live:
-                wait_s = started_s + self._clock_us / 1e6 - time.monotonic()
-                if wait_s > 0 and self._stopping.wait(wait_s):
-                    return
-            if self._stopping.is_set():
-                return
-            yield EventPacket(events, self._sensor, start_us, self._clock_us)
-
-    def stop(self) -> None:
-        self._stopping.set()
+            yield EventPacket(events, self._sensor, start_us, end_us)

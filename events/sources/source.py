@@ -1,4 +1,4 @@
-"""The contract of every source of events: cameras, network streams, recordings, synthetic scenes."""
+"""The contract of every source of events: cameras, networks, recordings, synthetic scenes."""
 
 from __future__ import annotations
 
@@ -44,9 +44,10 @@ class SourceStatus:
 class Source(Protocol):
     """A context manager that yields touching packets at least 60 times a second of wall time.
 
-    Opening happens in ``__enter__`` and raises SourceError; nothing is opened in ``__init__``. ``packets`` yields empty packets
-    in a quiet scene, because time is data. A packet that does not start where the last one ended
-    says that the stream jumped. ``stop`` may be called from any thread and ends ``packets`` within 0.2 s.
+    Opening happens in ``__enter__`` and raises SourceError; nothing is opened in ``__init__``.
+    ``packets`` yields empty packets in a quiet scene, because time is data. A packet that does not
+    start where the last one ended says that the stream jumped. ``stop`` may be called from any
+    thread and ends ``packets`` within 0.2 s.
     """
 
     @property
@@ -99,8 +100,12 @@ class Seekable(Source, Protocol):
     @property
     def is_looping(self) -> bool: ...
 
-    def seek(self, t_us: int) -> None:
-        """Go on at ``t_us``, clamped to the timeline, also while paused (then one packet is yielded)."""
+    def seek(self, t_us: int, show_us: int = 0) -> None:
+        """Go on at ``t_us``, clamped to the timeline.
+
+        While paused, ``show_us`` from there on are yielded, and the next step goes on after them;
+        without any, one packet is yielded for a glimpse, and the next step counts from ``t_us``.
+        """
         ...
 
     def set_speed(self, speed: float) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import dataclasses
 import threading
 from collections.abc import Iterator
-from types import TracebackType
 from typing import Self
 
 from events.packet import EventPacket, SensorSize
@@ -13,7 +12,6 @@ from events.simulate.contrast import ContrastConfig
 from events.simulate.scene import Frame, Scene, SceneConfig
 from events.simulate.stream import SceneStream
 from events.sources.playback import Playback
-from events.sources.source import SourceStatus
 
 LONG_US = 600_000_000
 """Length of a scene that was asked to have no end: ten minutes, and again."""
@@ -31,7 +29,7 @@ CONTRAST = ContrastConfig(
 """The sensor in front of the scene."""
 
 
-class SyntheticSource:
+class SyntheticSource(Playback):
     """Plays a synthetic scene; equal arguments give equal events whenever it is opened.
 
     Args:
@@ -63,8 +61,12 @@ class SyntheticSource:
         self._seed = seed
         self._contrast = contrast
         self._sensor = SensorSize(config.width, config.height)
-        self._playback = Playback(
-            0, duration_us or LONG_US, speed=speed, is_looping=duration_us is None
+        super().__init__(
+            0,
+            duration_us or LONG_US,
+            speed=speed,
+            is_looping=duration_us is None,
+            shows_step_back=False,
         )
         self._stream: SceneStream | None = None
         self._was_open = False
@@ -79,38 +81,19 @@ class SyntheticSource:
     def sensor(self) -> SensorSize:
         return self._sensor
 
-    @property
-    def is_live(self) -> bool:
-        return False
-
-    @property
-    def status(self) -> SourceStatus:
-        return SourceStatus(state=self._playback.state, clock_us=self._playback.clock_us)
-
     def __enter__(self) -> Self:
-        if self._was_open:
-            self._playback.reopen()
+        first_us = 0 if self._was_open else self._head_us  # it may be sought before it is opened
         self._was_open = True
+        self._open(self.start_us, self.end_us)
+        self.seek(first_us)
         self._stream = SceneStream(Scene(self._config, self._seed), self._contrast, self._seed)
         return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        self.stop()
-        self._stream = None
 
     def packets(self) -> Iterator[EventPacket]:
         """Yield packets until the end of the timeline; call again after a seek or resume there."""
         assert self._stream is not None, "packets() of a source that is not open"
-        while span := self._playback.next_span():
+        while span := self._next_span():
             yield EventPacket(self._stream.events_between(*span), self._sensor, *span)
-
-    def stop(self) -> None:
-        self._playback.stop()
 
     def truth(self, t_us: int) -> Frame:
         """Return picture, depth, classes and objects at ``t_us``; from any thread."""
@@ -118,37 +101,3 @@ class SyntheticSource:
             if self._truth_scene is None:
                 self._truth_scene = Scene(self._config, self._seed)
             return self._truth_scene.render(t_us)
-
-    @property
-    def start_us(self) -> int:
-        return self._playback.start_us
-
-    @property
-    def end_us(self) -> int:
-        return self._playback.end_us
-
-    @property
-    def speed(self) -> float:
-        return self._playback.speed
-
-    @property
-    def is_looping(self) -> bool:
-        return self._playback.is_looping
-
-    def seek(self, t_us: int) -> None:
-        self._playback.seek(t_us)
-
-    def set_speed(self, speed: float) -> None:
-        self._playback.set_speed(speed)
-
-    def set_looping(self, is_looping: bool) -> None:
-        self._playback.set_looping(is_looping)
-
-    def pause(self) -> None:
-        self._playback.pause()
-
-    def resume(self) -> None:
-        self._playback.resume()
-
-    def step(self, duration_us: int) -> None:
-        self._playback.step(duration_us)
