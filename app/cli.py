@@ -39,7 +39,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; return 0, 1 (failed), 2 (bad usage) or 130 (interrupted)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     is_debugging = "--debug" in arguments
-    with _Terminable():
+    with _Interruptible():
         try:
             parsed = _parser(arguments).parse_args(arguments)
             code = int(parsed.run(parsed) or 0)
@@ -58,20 +58,36 @@ def main(argv: Sequence[str] | None = None) -> int:
             return EXIT_FAILED
 
 
-class _Terminable:
-    """While open, SIGTERM does what Ctrl-C does, so that recordings are closed."""
+class _Interruptible:
+    """While open, SIGTERM does what Ctrl-C does, and Ctrl-C also ends a library's import."""
 
     def __enter__(self) -> None:
-        self._previous: Any = None
-        if threading.current_thread() is threading.main_thread():
-            self._previous = signal.signal(signal.SIGTERM, _interrupt)
+        self._previous: dict[int, Any] = {}
+        if threading.current_thread() is not threading.main_thread():
+            return
+        self._previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, _terminate)
+        if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+            self._previous[signal.SIGINT] = signal.signal(signal.SIGINT, _interrupt)
 
     def __exit__(self, *exc_info: object) -> None:
-        if self._previous is not None:
-            signal.signal(signal.SIGTERM, self._previous)
+        for number, handler in self._previous.items():
+            signal.signal(number, handler)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
+    """Raise KeyboardInterrupt; during an import end at once.
+
+    Libraries in C take an exception there for a bad installation (numpy) or abort (PySide6).
+    """
+    while frame is not None:
+        if frame.f_code.co_filename.startswith("<frozen importlib"):
+            _say("interrupted")
+            os._exit(EXIT_INTERRUPTED)  # nothing is open yet
+        frame = frame.f_back
+    raise KeyboardInterrupt
+
+
+def _terminate(signum: int, frame: FrameType | None) -> None:
     on_interrupt = signal.getsignal(signal.SIGINT)
     if not callable(on_interrupt):  # ignored, as for a shell script's background jobs
         raise KeyboardInterrupt
@@ -88,7 +104,8 @@ def _one_line(error: Exception) -> str:
         library = error.name.split(".")[0]
         return f"the library {library} is missing: `saccade doctor` tells what to install"
     if isinstance(error, ImportError):
-        return f"a library does not load ({error}): `saccade doctor` tells what to install"
+        reason = " ".join(str(error).split())
+        return f"a library does not load ({reason}): `saccade doctor` tells what to install"
     if isinstance(error, OSError) and error.strerror:
         where = f"{error.filename}: " if error.filename is not None else ""
         cure = ": free some space" if error.errno == errno.ENOSPC else ""

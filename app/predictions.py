@@ -61,7 +61,7 @@ def line(scene: Scene) -> str:
 
 
 class LineWriter:
-    """Writes each scene as one complete line at once, so that a killed run leaves whole rows.
+    """Writes each scene as one complete line, so that whatever ends a run leaves whole rows.
 
     The file is made with its first line, or empty on leaving the ``with`` block without an error.
 
@@ -72,6 +72,7 @@ class LineWriter:
     def __init__(self, path: Path | None) -> None:
         self._path = path
         self._file: BinaryIO | None = None
+        self._num_bytes = 0
 
     def __enter__(self) -> Self:
         return self
@@ -88,14 +89,27 @@ class LineWriter:
             self._file.close()
 
     def write(self, scene: Scene) -> None:
-        """Write one line."""
-        file = self._open()
-        file.write(line(scene).encode() + b"\n")
-        file.flush()
+        """Write one line.
+
+        Raises:
+            OSError: the disk is full or gone; the lines before are whole.
+        """
+        file, data = self._open(), line(scene).encode() + b"\n"
+        try:
+            written = 0
+            while written < len(data):  # unbuffered files may take a part
+                written += file.write(data[written:])
+            file.flush()
+        except OSError as error:
+            if self._path is None:
+                raise
+            file.truncate(self._num_bytes)
+            raise _write_error(self._path, error) from None
+        self._num_bytes += len(data)
 
     def _open(self) -> BinaryIO:
         if self._file is None:
-            self._file = self._path.open("wb") if self._path else sys.stdout.buffer
+            self._file = self._path.open("wb", buffering=0) if self._path else sys.stdout.buffer
         return self._file
 
 
@@ -107,7 +121,11 @@ class ArrayWriter:
         folder.mkdir(exist_ok=True)
 
     def write(self, scene: Scene) -> None:
-        """Write ``window_000123.npz``: span_us (2,), scores (K,), class_ids and depth_m (H, W)."""
+        """Write ``window_000123.npz``: span_us (2,), scores (K,), class_ids and depth_m (H, W).
+
+        Raises:
+            OSError: the disk is full or gone; this window has no file.
+        """
         prediction = scene.prediction
         arrays: dict[str, npt.NDArray[Any]] = {
             "span_us": np.array([scene.packet.start_us, scene.packet.end_us])
@@ -120,11 +138,19 @@ class ArrayWriter:
             self._write_labels("segmentation_labels.txt", prediction.segmentation.labels)
         if prediction and prediction.depth:
             arrays["depth_m"] = prediction.depth.depth_m
-        np.savez_compressed(
-            self._folder / f"window_{scene.index:06d}.npz", allow_pickle=False, **arrays
-        )
+        path = self._folder / f"window_{scene.index:06d}.npz"
+        try:
+            np.savez_compressed(path, allow_pickle=False, **arrays)
+        except OSError as error:
+            path.unlink(missing_ok=True)
+            raise _write_error(path, error) from None
 
     def _write_labels(self, name: str, labels: tuple[str, ...]) -> None:
         path = self._folder / name
         if not path.exists():
             path.write_text("\n".join(labels) + "\n")
+
+
+def _write_error(path: Path, error: OSError) -> OSError:
+    """Return the error with its file's name, which writing, unlike opening, does not tell."""
+    return OSError(error.errno, error.strerror, str(path))

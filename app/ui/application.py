@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from types import FrameType
 
-from PySide6.QtCore import QTimer
+from PySide6.QtCore import QBuffer, QIODevice, QTimer
 from PySide6.QtWidgets import QApplication
 
 from app.cli import EXIT_FAILED, EXIT_INTERRUPTED, UserError
@@ -62,6 +62,8 @@ def ensure_display() -> None:
 def run_gui(options: GuiOptions, open_source: OpenSource) -> int:
     """Show the window until it is closed; return the exit code."""
     ensure_display()
+    if options.screenshot is not None:
+        options.screenshot.parent.mkdir(parents=True, exist_ok=True)
     sys.setswitchinterval(SWITCH_S)
     existing = QApplication.instance()
     application = existing if isinstance(existing, QApplication) else QApplication(sys.argv[:1])
@@ -127,13 +129,24 @@ def _plan_screenshot(window: MainWindow, options: GuiOptions) -> Callable[[], bo
     def take() -> None:
         path = options.screenshot
         assert path is not None
-        path.parent.mkdir(parents=True, exist_ok=True)
-        results.append(window.grab().save(str(path)))
-        if not results[-1]:
-            sys.stderr.write(
-                f"saccade: {path} cannot be written: name a .png in a folder of yours\n"
-            )
-        window.close()
+        part = path.with_name(f".{path.name}.part")
+        try:
+            part.write_bytes(_png(window))
+            os.replace(part, path)
+            results.append(True)
+        except OSError as error:
+            part.unlink(missing_ok=True)
+            sys.stderr.write(f"saccade: {path} cannot be written: {error.strerror}\n")
+        finally:
+            window.close()
 
     QTimer.singleShot(round(1000 * options.after_s), take)
     return lambda: results == [True]
+
+
+def _png(window: MainWindow) -> bytes:
+    """Return a picture of the window: Qt's own writing to a file would not say what failed."""
+    buffer = QBuffer()
+    buffer.open(QIODevice.OpenModeFlag.WriteOnly)
+    window.grab().save(buffer, "PNG")
+    return bytes(buffer.data().data())

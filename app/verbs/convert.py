@@ -35,20 +35,38 @@ def run(args: argparse.Namespace) -> int:
     with open_recording(args.input) as recording:
         if output.exists() and os.path.samefile(args.input, output):
             raise UserError(f"{output} is the input itself: write to another file")
-        kinds = list(dict.fromkeys(s.kind for s in recording.streams if s.kind in _READABLE))
-        with Aedat4Writer(
-            output, recording.sensor, recording.camera, args.compression, args.overwrite, kinds
-        ) as writer:
-            _copy(recording, writer)
+        if output.exists() and not args.overwrite:
+            raise UserError(f"{output} exists: choose another name, or give --overwrite")
+        if output.is_dir():
+            raise UserError(f"{output} is a folder: give a file's name")
+        if not output.parent.is_dir():
+            raise UserError(f"no folder {output.parent}: make it first")
+        num_events = _convert(recording, output, args.compression)
         sizes = recording.path.stat().st_size, output.stat().st_size
         damage = recording.damage
     print(  # noqa: T201
-        f"{output}: {writer.num_events:,} events, "
-        f"{sizes[1] / 1e6:.2f} MB (from {sizes[0] / 1e6:.2f} MB)"
+        f"{output}: {num_events:,} events, {sizes[1] / 1e6:.2f} MB (from {sizes[0] / 1e6:.2f} MB)"
     )
     if not damage.is_clean:
         print(f"saccade: {args.input} is damaged: {damage}", file=sys.stderr)  # noqa: T201
     return 0
+
+
+def _convert(recording: Recording, output: Path, compression: str) -> int:
+    """Write ``output`` and return its number of events; the file gets its name when complete."""
+    part = output.with_name(f".{output.stem}.part{SUFFIX}")
+    kinds = list(dict.fromkeys(s.kind for s in recording.streams if s.kind in _READABLE))
+    try:
+        with Aedat4Writer(
+            part, recording.sensor, recording.camera, compression, overwrite=True, kinds=kinds
+        ) as writer:
+            _copy(recording, writer)
+        os.replace(part, output)
+    except OSError as error:
+        raise UserError(f"{output} was not written: {error.strerror or error}") from error
+    finally:
+        part.unlink(missing_ok=True)
+    return writer.num_events
 
 
 def _copy(recording: Recording, writer: Aedat4Writer) -> None:

@@ -71,6 +71,10 @@ def _film(args: argparse.Namespace) -> int:
     output = args.output or DEFAULT_OUTPUT
     if output.suffix != ".mp4":
         raise UserError(f"{output}: the film must be named *.mp4")
+    if not output.parent.is_dir():
+        raise UserError(f"no folder {output.parent}: make it first")
+    if output.is_dir():
+        raise UserError(f"{output} is a folder: give a file's name")
     engine = load_engine(args.engine, args.provider)
     for note in engine.notes:
         print(f"saccade: {note}", file=sys.stderr)  # noqa: T201

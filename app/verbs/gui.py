@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import math
 from pathlib import Path
+
+MAX_WAIT_S = 3600.0
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -26,11 +29,32 @@ def add_window_arguments(parser: argparse.ArgumentParser) -> None:
         "--size", metavar="WxH", type=window_size, help="size of the window in pixels"
     )
     parser.add_argument(
-        "--screenshot", metavar="X.png", type=Path, help="save a picture of the window and exit"
+        "--screenshot", metavar="X.png", type=png_path, help="save a picture of the window and exit"
     )
     parser.add_argument(
-        "--after-s", metavar="S", type=float, default=3.0, help="when to take it (default 3)"
+        "--after-s", metavar="S", type=wait_s, default=3.0, help="when to take it (default 3)"
     )
+
+
+def png_path(text: str) -> Path:
+    """Read the name of a picture: Qt would empty a file of another kind before it refuses it."""
+    path = Path(text)
+    if path.suffix != ".png":
+        raise argparse.ArgumentTypeError(f"the screenshot must be named *.png, got {text}")
+    return path
+
+
+def wait_s(text: str) -> float:
+    """Read how long to wait for a picture."""
+    try:
+        seconds = float(text)
+    except ValueError:
+        seconds = math.nan
+    if not 0 <= seconds <= MAX_WAIT_S:
+        raise argparse.ArgumentTypeError(
+            f"seconds must lie between 0 and {MAX_WAIT_S:g}, got {text}"
+        )
+    return seconds
 
 
 def window_size(text: str) -> tuple[int, int]:

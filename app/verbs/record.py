@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 import threading
 import time
 from pathlib import Path
@@ -61,7 +62,10 @@ def run(args: argparse.Namespace) -> int:
         with recorder, interrupt_flag() as interrupted:
             duration_s = math.inf if args.seconds is None else args.seconds
             _record(source, recorder, duration_s, interrupted)
+        message = source.status.message
     _report(recorder)
+    if message:
+        print(f"saccade: {message}", file=sys.stderr)  # noqa: T201
     return EXIT_INTERRUPTED if interrupted.is_set() else 0
 
 

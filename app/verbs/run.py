@@ -103,6 +103,9 @@ def _check(args: argparse.Namespace) -> None:
     outputs = [Path(args.output)] if args.output != "-" else []
     outputs += [path for path in (args.video, args.arrays) if path]
     given = Path(args.input)
+    if len({path.resolve() for path in outputs}) < len(outputs):
+        names = ", ".join(str(path) for path in outputs)
+        raise UserError(f"two outputs have one name ({names}): give each its own")
     for path in outputs:
         if given.exists() and path.exists() and path.samefile(given):
             raise UserError(f"{path} is the input: choose another name for the output")

@@ -249,7 +249,7 @@ class Aedat4Writer:
             raise OSError(
                 f"the disk of {self.path} is full ({free >> 20} MiB free, "
                 f"{RESERVED_BYTES >> 20} MiB are needed): free some space; "
-                f"{self.num_events:,} events are safe in the file"
+                f"{self.num_events:,} events were written before"
             )
 
     def _write_error(self, error: OSError) -> OSError:
@@ -259,6 +259,5 @@ class Aedat4Writer:
             else str(error.strerror)
         )
         return OSError(
-            f"writing {self.path} failed: {what}; "
-            f"the {self.num_events:,} events before are safe in it"
+            f"writing {self.path} failed: {what}; {self.num_events:,} events were written before"
         )

@@ -90,7 +90,7 @@ def test_other_suffixes_and_bad_inputs_give_one_line(
     for source, out, message in (
         (recording, tmp_path / "out.raw", "must end in .aedat4"),
         (tmp_path / "none", tmp_path / "out.aedat4", "does not exist"),
-        (recording, tmp_path / "no" / "out.aedat4", "No such file"),
+        (recording, tmp_path / "no" / "out.aedat4", "make it first"),
     ):
         assert cli.main(["convert", str(source), str(out)]) == 1
         error = capsys.readouterr().err

@@ -199,7 +199,7 @@ def test_a_disk_that_fills_up_gives_one_error_and_keeps_what_was_written(tmp_pat
     resource.setrlimit(resource.RLIMIT_FSIZE, (100_000, before[1]))
     try:
         writer = Aedat4Writer(path, SENSOR, compression="none")
-        with pytest.raises(OSError, match="are safe in it") as caught:
+        with pytest.raises(OSError, match="were written before") as caught:
             write_in_parts(writer, events)
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)
