@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -14,12 +14,12 @@ from torch.utils.tensorboard import SummaryWriter
 from models.card import CardError, ModelCard
 from models.model_file import load_card, load_model, save_model
 from models.perception import Perception, describe_encoder
-from training.checkpoint import load_checkpoint, save_checkpoint
+from training.checkpoint import Run
 from training.data.catalogue import joint_labels, load_dataset
 from training.data.labelled import Batch, DataSet
 from training.data.mixture import Mixture, batches
 from training.data.taught import attach_teacher
-from training.methods.method import Method, StepOutput
+from training.methods.method import StepOutput
 from training.optim import AveragedWeights, build_optimizer, learning_rate
 from training.recipe import Recipe
 
@@ -87,33 +87,48 @@ def train(
     module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
     embedding_width = attach_teacher(datasets) if recipe.method.distillation else 0
     method = recipe.method.build(module, embedding_width).to(device)
-    average = AveragedWeights(module, recipe.ema_decay)
-    optimizer = build_optimizer(method, recipe)
-    checkpoint = folder / CHECKPOINT_FILE
-    state = {"recipe_text": recipe.to_json(), "method": method, "average": average}
+    run = Run(
+        recipe=recipe,
+        method=method,
+        average=AveragedWeights(module, recipe.ema_decay),
+        optimizer=build_optimizer(method, recipe),
+    )
     first_step = 0
-    if checkpoint.exists():
-        first_step = load_checkpoint(checkpoint, optimizer=optimizer, **state)  # type: ignore[arg-type]
-        log.info("going on after step %d of %d", first_step, recipe.num_steps)
+    if (folder / CHECKPOINT_FILE).exists():
+        first_step = run.restore(folder / CHECKPOINT_FILE)
         card = note_resumption(card, folder / MODEL_FILE, first_step)
+        log.info("going on after step %d of %d", first_step, recipe.num_steps)
     (folder / RECIPE_FILE).write_text(recipe.to_json())
+    incoming = _batches(recipe, datasets, card, first_step, embedding_width)
+    _optimize(run, incoming, first_step, folder, card, device=device, report=report)
+    return folder / MODEL_FILE
 
+
+def _optimize(
+    run: Run,
+    incoming: Iterable[Batch],
+    first_step: int,
+    folder: Path,
+    card: ModelCard,
+    *,
+    device: torch.device,
+    report: Callable[[Progress], None],
+) -> None:
+    """Step once for every batch; log, report and save on the recipe's schedule."""
+    recipe = run.recipe
     clock = _Clock()
     with SummaryWriter(str(folder)) as writer:
-        for step, batch in enumerate(
-            _batches(recipe, datasets, card, first_step, embedding_width), first_step
-        ):
-            output = _step(method, optimizer, batch, step, recipe, device)
-            average.update(module, step)
+        for step, batch in enumerate(incoming, first_step):
+            output = _step(run, batch, step, device)
             clock.count(len(batch))
             if step % recipe.log_every == 0:
                 progress = _progress(step, recipe, output, clock.rate())
                 _write(writer, progress, learning_rate(step, recipe))
                 report(progress)
             if (step + 1) % recipe.checkpoint_every == 0 or step + 1 == recipe.num_steps:
-                save_checkpoint(checkpoint, step=step + 1, optimizer=optimizer, **state)  # type: ignore[arg-type]
-                save_model(folder / MODEL_FILE, average.module, card)  # type: ignore[arg-type]
-    return folder / MODEL_FILE
+                run.save(folder / CHECKPOINT_FILE, step + 1)
+                dtype = getattr(torch, recipe.file_dtype)
+                save_model(folder / MODEL_FILE, run.average.module, card, dtype=dtype)
 
 
 def start_from(path: Path, module: Perception, card: ModelCard) -> ModelCard:
@@ -144,27 +159,22 @@ def note_resumption(card: ModelCard, path: Path, step: int) -> ModelCard:
     )
 
 
-def _step(
-    method: Method,
-    optimizer: torch.optim.Optimizer,
-    batch: Batch,
-    step: int,
-    recipe: Recipe,
-    device: torch.device,
-) -> StepOutput:
-    for group in optimizer.param_groups:
-        group["lr"] = learning_rate(step, recipe)
-    method.train()
+def _step(run: Run, batch: Batch, step: int, device: torch.device) -> StepOutput:
+    for group in run.optimizer.param_groups:
+        group["lr"] = learning_rate(step, run.recipe)
+    run.method.train()
     with torch.autocast(device.type, torch.bfloat16):
-        output: StepOutput = method(batch.to(device))
+        output: StepOutput = run.method(batch.to(device))
     output.loss.backward()  # type: ignore[no-untyped-call]
-    grad_norm = torch.nn.utils.clip_grad_norm_(method.parameters(), recipe.max_grad_norm)
+    parameters = run.method.parameters()
+    grad_norm = torch.nn.utils.clip_grad_norm_(parameters, run.recipe.max_grad_norm)
     if not torch.isfinite(grad_norm):  # syncs with the GPU, once a step
         terms = {name: f"{term.item():.3g}" for name, term in output.terms.items()}
         raise FloatingPointError(f"step {step}: gradient norm {grad_norm}, loss terms {terms}")
-    optimizer.step()
-    optimizer.zero_grad(set_to_none=True)
-    method.after_step(step)
+    run.optimizer.step()
+    run.optimizer.zero_grad(set_to_none=True)
+    run.method.after_step(step)
+    run.average.update(run.method.trained(), step)
     return output
 
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import copy
 import math
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import torch
 from torch import nn
 
 from training.recipe import Recipe
+
+Trained = TypeVar("Trained", bound=nn.Module)
 
 
 def build_optimizer(module: nn.Module, recipe: Recipe) -> torch.optim.AdamW:
@@ -35,15 +37,15 @@ def learning_rate(step: int, recipe: Recipe) -> float:
     return recipe.learning_rate * (0.01 + 0.99 * 0.5 * (1 + math.cos(math.pi * progress)))
 
 
-class AveragedWeights:
+class AveragedWeights(Generic[Trained]):
     """An exponential moving average of a module's weights and buffers."""
 
-    def __init__(self, module: nn.Module, decay: float) -> None:
+    def __init__(self, module: Trained, decay: float) -> None:
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
         self.decay = decay
 
     @torch.no_grad()
-    def update(self, module: nn.Module, step: int) -> None:
+    def update(self, module: Trained, step: int) -> None:
         """Move towards ``module``; faster in the first steps, which would else weigh too much."""
         decay = min(self.decay, (1 + step) / (10 + step))
         for average, value in zip(

@@ -8,6 +8,7 @@ import json
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from typing import Literal
 
 import training.recipes
 from events.representations.voxel_grid import VoxelGridSpec
@@ -52,6 +53,8 @@ class Recipe:
     max_grad_norm: float = 1.0
     ema_decay: float = 0.999
     """Of the averaged weights, which are the ones evaluated and saved."""
+    file_dtype: Literal["float32", "float16"] = "float32"
+    """Of the weights in the model file; half the size costs nothing that can be measured."""
     seed: int = 0
     num_workers: int = 1
     checkpoint_every: int = 500

@@ -19,5 +19,6 @@ def recipe() -> Recipe:
             Stage(steps=2_400, height=192, width=256, batch_size=32),
         ),
         schedule_steps=None,
+        file_dtype="float16",
         shares={"tiny_imagenet": 0.56, "synthetic": 0.2, "camvid": 0.12, "seven_scenes": 0.12},
     )
