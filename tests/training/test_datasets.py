@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -18,8 +19,12 @@ WINDOW_US = 50_000
 
 
 @pytest.fixture(scope="module", params=dataset_names())
-def dataset(request: pytest.FixtureRequest, data_folder: Path) -> DataSet:
-    return load_dataset(request.param)
+def dataset(request: pytest.FixtureRequest) -> Iterator[DataSet]:
+    with pytest.MonkeyPatch.context() as patch:
+        if request.param != "synthetic":
+            folder: Path = request.getfixturevalue("data_folder")
+            patch.setenv("SACCADE_DATA", str(folder))
+        yield load_dataset(request.param)
 
 
 def card_of(dataset: DataSet):
