@@ -62,7 +62,15 @@ class VideoWriter:
         self._last_pts = -1
 
     def __enter__(self) -> Self:
-        self._container = av.open(os.fspath(self._part), "w", format="mp4")
+        """Create the file.
+
+        Raises:
+            OSError: it cannot be written there.
+        """
+        try:
+            self._container = av.open(os.fspath(self._part), "w", format="mp4")
+        except OSError as error:  # FFmpeg's names no file, or a passing one
+            raise OSError(error.errno, error.strerror, os.fspath(self._path)) from None
         return self
 
     def __exit__(

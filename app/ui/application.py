@@ -13,8 +13,9 @@ from types import FrameType
 from PySide6.QtCore import QBuffer, QIODevice, QTimer
 from PySide6.QtWidgets import QApplication
 
-from app.cli import EXIT_FAILED, EXIT_INTERRUPTED, UserError
+from app.cli import EXIT_FAILED, EXIT_INTERRUPTED
 from app.ui import settings as store
+from app.ui.screen import ensure_display
 from app.ui.session import OpenSource, Session
 from app.ui.theme import THEMES, apply_theme
 from app.ui.window import MainWindow
@@ -42,21 +43,6 @@ class GuiOptions:
     screenshot: Path | None = None
     after_s: float = 3.0
     """When to take the screenshot; then the window closes."""
-
-
-def has_display() -> bool:
-    """Return whether a window could be shown: QApplication aborts the process where it cannot."""
-    if not sys.platform.startswith("linux"):
-        return True
-    return any(os.environ.get(name) for name in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY"))
-
-
-def ensure_display() -> None:
-    """Raise UserError where no window can be shown."""
-    if not has_display():
-        raise UserError(
-            "no display: set DISPLAY, or use saccade run, or set QT_QPA_PLATFORM=offscreen"
-        )
 
 
 def run_gui(options: GuiOptions, open_source: OpenSource) -> int:

@@ -48,11 +48,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Show the window, or without a display film the scene and sum up."""
-    from app.ui.application import GuiOptions, has_display, run_gui
-    from events.sources.open import open_source
+    from app.ui.screen import has_display
 
     if args.headless or args.output is not None or not has_display():
         return _film(args)
+    from app.ui.application import GuiOptions, run_gui
+    from events.sources.open import open_source
+
     options = GuiOptions(
         text=f"synthetic:{args.seed}",
         engine=args.engine or "",

@@ -2,8 +2,7 @@ import signal
 
 import pytest
 
-from app.cli import UserError
-from app.ui.application import ensure_display, has_display, listen_for_signals
+from app.ui.application import listen_for_signals
 from events.recordings.recording import open_recording
 
 
@@ -29,12 +28,3 @@ def test_ctrl_c_closes_the_window_and_its_recording(
     assert interrupted()
     with open_recording(path) as made:
         assert sum(len(packet) for packet in made.packets()) == recording.num_events
-
-
-def test_no_display_is_said_before_qt_would_abort(monkeypatch):
-    for name in ("QT_QPA_PLATFORM", "DISPLAY", "WAYLAND_DISPLAY"):
-        monkeypatch.delenv(name, raising=False)
-    monkeypatch.setattr("sys.platform", "linux")
-    assert not has_display()
-    with pytest.raises(UserError, match="no display: set DISPLAY"):
-        ensure_display()
