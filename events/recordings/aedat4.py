@@ -15,12 +15,12 @@ from typing import Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from events.packet import EVENT_DTYPE, EventArray, EventPacket, SensorSize
+from events.packet import EventArray, EventPacket, SensorSize, join_events
 from events.recordings import aedat4_payloads
 from events.recordings.aedat4_events import Aedat4Events
 from events.recordings.aedat4_file import Aedat4File
 from events.recordings.aedat4_header import VERSION_LINE
-from events.recordings.event_checks import join_events
+from events.recordings.compression import Buffer
 from events.recordings.recording import MAX_QUIET_US, Damage, Frame, RecordingError, Stream
 
 T = TypeVar("T")
@@ -155,8 +155,7 @@ class Aedat4Recording:
     def _packet(
         self, parts: list[EventArray], start_us: int, end_us: int, num_lost: int
     ) -> EventPacket:
-        events = join_events(parts) if parts else np.empty(0, EVENT_DTYPE)
-        return EventPacket(events, self._sensor, start_us, end_us, num_lost)
+        return EventPacket(join_events(parts), self._sensor, start_us, end_us, num_lost)
 
     def _span(self) -> tuple[int, int]:
         span = self._events.span()
@@ -176,7 +175,7 @@ class Aedat4Recording:
     def _samples(
         self,
         kind: str,
-        decoder: Callable[[bytes], npt.NDArray[np.void]],
+        decoder: Callable[[Buffer], npt.NDArray[np.void]],
         start_us: int | None,
         end_us: int | None,
     ) -> Iterator[npt.NDArray[np.void]]:
@@ -190,7 +189,7 @@ class Aedat4Recording:
                 yield rows[is_within]
 
     def _decoded(
-        self, kind: str, decoder: Callable[[bytes], T], start_us: int | None, end_us: int | None
+        self, kind: str, decoder: Callable[[Buffer], T], start_us: int | None, end_us: int | None
     ) -> Iterator[T]:
         """Yield the decoded packets of a stream that can hold something of [start_us, end_us)."""
         self._file.refresh()

@@ -15,15 +15,14 @@ from events.recordings.aedat4_file import Aedat4File
 from events.recordings.event_checks import (
     Bounds,
     are_plausible,
-    join_events,
     keep_plausible,
     with_true_polarity,
 )
 from events.recordings.recording import MAX_QUIET_US
 
 Ordinals = npt.NDArray[np.int64]
-_BATCH_EVENTS = 8192
-"""Small packets are checked this many events at a time: numpy's price is per call."""
+_BATCH_BYTES = 6144 * EVENT_DTYPE.itemsize
+"""Small packets are joined up to this and checked at once: numpy's price is per call."""
 _PLACES_AT_ONCE = 1024
 _LAST_US = 2**62
 _NUM_AT_END = 8
@@ -36,8 +35,8 @@ class _Batch:
     ordinals: list[int]
     sizes: list[int]
     """Events in each packet."""
-    parts: list[EventArray]
-    """Their events, one or several pieces a packet."""
+    events: EventArray
+    """Those of all packets, unchecked."""
     num_lost: int
 
 
@@ -125,25 +124,24 @@ class Aedat4Events:
         return None
 
     def _decoded(self, ordinals: Ordinals) -> Iterator[_Batch]:
-        batch = _Batch([], [], [], 0)
         rows, has_times = self._file.entries.rows, self._file.entries.has_times
-        num_events = 0
-        for ordinal, position, num_bytes in self._places(ordinals):
-            parts = self._file.decode_events(ordinal, position, num_bytes)
-            if parts is None:
-                batch.num_lost += int(rows["num_elements"][ordinal]) if has_times else 0
+        decode = self._file.decode_events
+        found: list[int] = []
+        pieces: list[memoryview] = []
+        num_bytes = num_lost = 0
+        for ordinal, position, size in self._places(ordinals):
+            piece = decode(ordinal, position, size)
+            if piece is None:
+                num_lost += int(rows["num_elements"][ordinal]) if has_times else 0
                 continue
-            size = sum(map(len, parts))
-            if size:
-                batch.ordinals.append(ordinal)
-                batch.sizes.append(size)
-                batch.parts += parts
-                num_events += size
-            if num_events >= _BATCH_EVENTS:
-                yield batch
-                batch, num_events = _Batch([], [], [], 0), 0
-        if batch.parts or batch.num_lost:
-            yield batch
+            if pieces and num_bytes + len(piece) > _BATCH_BYTES:
+                yield _batch(found, pieces, num_lost)
+                found, pieces, num_bytes, num_lost = [], [], 0, 0
+            found.append(ordinal)
+            pieces.append(piece)
+            num_bytes += len(piece)
+        if num_bytes or num_lost:
+            yield _batch(found, pieces, num_lost)
 
     def _places(self, ordinals: Ordinals) -> Iterator[tuple[int, int, int]]:
         """Yield (ordinal, position, size), fetched many at a time: one by one is slow."""
@@ -164,34 +162,26 @@ class Aedat4Events:
         for following in chain(self._decoded(ordinals), (None,)):
             batch = following if has_times else batch
             if batch is not None:
-                parts, num_lost = self._checked(batch, following, last_us)
-                if parts:
-                    last_us = int(parts[-1]["t"][-1])
-                for part in parts or [np.empty(0, EVENT_DTYPE)]:
-                    yield part, num_lost
-                    num_lost = 0
+                events, num_lost = self._checked(batch, following, last_us)
+                if len(events):
+                    last_us = int(events["t"][-1])
+                yield events, num_lost
             batch = following
 
     def _checked(
         self, batch: _Batch, following: _Batch | None, last_us: int
-    ) -> tuple[list[EventArray], int]:
+    ) -> tuple[EventArray, int]:
         """Return the events of a batch that can be true, and how many of it are lost."""
-        if not batch.parts:
-            return [], batch.num_lost
+        if not len(batch.events):
+            return batch.events, batch.num_lost
         bounds = self._bounds(batch, following, last_us)
-        parts = batch.parts
-        if len(parts) > 1 and len(parts[0]) + len(parts[-1]) < _BATCH_EVENTS // 4:
-            parts = [join_events(parts)]
-        first_us = bounds.first_us
-        for part in parts:
-            if not are_plausible(part, self._sensor, Bounds(first_us, bounds.last_us)):
-                return self._kept(batch, bounds)
-            first_us = int(part["t"][-1])
-        return parts, batch.num_lost
+        if are_plausible(batch.events, self._sensor, bounds):
+            return batch.events, batch.num_lost
+        return self._kept(batch, bounds)
 
-    def _kept(self, batch: _Batch, bounds: Bounds) -> tuple[list[EventArray], int]:
+    def _kept(self, batch: _Batch, bounds: Bounds) -> tuple[EventArray, int]:
         """Drop from a batch what cannot be true, and count it."""
-        events = join_events(batch.parts)
+        events = batch.events
         is_inside, is_kept = keep_plausible(events, self._sensor, bounds)
         stop = 0
         for ordinal, size in zip(batch.ordinals, batch.sizes, strict=True):
@@ -202,8 +192,7 @@ class Aedat4Events:
         num_dropped = len(events) - int(is_kept.sum())
         if num_dropped:
             events = events[is_kept]
-        kept = [with_true_polarity(events)] if len(events) else []
-        return kept, batch.num_lost + num_dropped
+        return with_true_polarity(events), batch.num_lost + num_dropped
 
     def _bounds(self, batch: _Batch, following: _Batch | None, last_us: int) -> Bounds:
         """Return the times to keep to: from the file's table, else from the batch's neighbours."""
@@ -214,13 +203,20 @@ class Aedat4Events:
             return Bounds(max(last_us, first_us), int(rows["end_us"][batch.ordinals[-1]]))
         middle_us = _middle_us(batch)
         first_us = last_us or max(0, middle_us - MAX_QUIET_US)
-        if following is None or not following.parts:
+        if following is None or not len(following.events):
             return Bounds(first_us, min(_LAST_US, middle_us + MAX_QUIET_US))
         next_us = _middle_us(following)
         return Bounds(first_us, next_us if next_us >= last_us else _LAST_US)
 
 
+def _batch(ordinals: list[int], pieces: list[memoryview], num_lost: int) -> _Batch:
+    """Join the events of packets: less dear than checking each on its own."""
+    data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+    sizes = [len(piece) // EVENT_DTYPE.itemsize for piece in pieces]
+    return _Batch(ordinals, sizes, np.frombuffer(data, EVENT_DTYPE), num_lost)
+
+
 def _middle_us(batch: _Batch) -> int:
     """Return a time that a few wrong ones do not move."""
-    t = batch.parts[len(batch.parts) // 2]["t"]
+    t = batch.events["t"]
     return int(np.median(t[:: max(1, len(t) // 63)]))

@@ -8,7 +8,6 @@ from typing import TypeVar
 
 import numpy as np
 
-from events.packet import EventArray
 from events.recordings import aedat4_payloads
 from events.recordings.aedat4_header import KINDS, Header, read_header
 from events.recordings.aedat4_index import (
@@ -19,7 +18,7 @@ from events.recordings.aedat4_index import (
     read_index,
 )
 from events.recordings.aedat4_scan import Scanner
-from events.recordings.compression import decompress_chunks, decompress_start
+from events.recordings.compression import Buffer, decompress, decompress_start
 from events.recordings.file_bytes import FileBytes
 from events.recordings.recording import Damage, RecordingError, Stream
 
@@ -82,24 +81,23 @@ class Aedat4File:
             rows = np.concatenate([self.entries.rows, entries_of_scan(found)])
             self.entries = Entries(rows, False)
 
-    def decode(self, ordinal: int, decoder: Callable[[bytes], T]) -> T | None:
+    def decode(self, ordinal: int, decoder: Callable[[Buffer], T]) -> T | None:
         """Return the decoded payload of a packet; None, and counted, if it is damaged."""
         row = self.entries.rows[ordinal]
-        place = int(row["position"]), int(row["size"])
-        return self._decoded(ordinal, *place, lambda chunks: decoder(b"".join(chunks)))
+        return self._decoded(ordinal, int(row["position"]), int(row["size"]), decoder)
 
-    def decode_events(self, ordinal: int, position: int, size: int) -> list[EventArray] | None:
-        """Return the events of a packet in pieces; None, and counted, if it is damaged."""
-        return self._decoded(ordinal, position, size, aedat4_payloads.decode_event_parts)
+    def decode_events(self, ordinal: int, position: int, size: int) -> memoryview | None:
+        """Return the events of a packet, 16 bytes each; None, and counted, if it is damaged."""
+        return self._decoded(ordinal, position, size, aedat4_payloads.find_events)
 
     def _decoded(
-        self, ordinal: int, position: int, size: int, decoder: Callable[[list[bytes]], T]
+        self, ordinal: int, position: int, size: int, decoder: Callable[[Buffer], T]
     ) -> T | None:
         data = self._file.read(position, size)
         try:
             if len(data) < size:
                 raise ValueError("cut short")
-            return decoder(decompress_chunks(data, self.header.compression))
+            return decoder(decompress(data, self.header.compression))
         except ValueError:
             row = self.entries.rows[ordinal]
             num_lost = int(row["num_elements"]) if self.entries.has_times else 0

@@ -13,7 +13,7 @@ from xml.etree import ElementTree
 
 from events.packet import SensorSize
 from events.recordings import flatbuffer
-from events.recordings.compression import Compression
+from events.recordings.compression import Buffer, Compression
 from events.recordings.recording import RecordingError, Stream
 
 VERSION_LINE = b"#!AER-DAT4.0\r\n"
@@ -38,7 +38,7 @@ class Header:
     """Length of the header: the first packet starts there."""
 
 
-def read_header(start: bytes, path: object) -> Header | int:
+def read_header(start: Buffer, path: object) -> Header | int:
     """Return the header, or how many bytes of the file are needed to read it.
 
     Args:
@@ -86,7 +86,7 @@ def index_position_bytes(position: int) -> tuple[int, bytes]:
     return _INDEX_POSITION_AT, struct.pack("<q", position)
 
 
-def _parse(buffer: bytes, num_bytes: int) -> Header:
+def _parse(buffer: Buffer, num_bytes: int) -> Header:
     if flatbuffer.identifier(buffer) != b"IOHE":
         raise ValueError("no IOHE table")
     table = flatbuffer.root(buffer)

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from events.recordings import flatbuffer
 from events.recordings.aedat4_scan import HEADER_BYTES
-from events.recordings.compression import Compression, decompress
+from events.recordings.compression import Buffer, Compression, decompress
 
 MAX_INDEX_BYTES = 1 << 30
 
@@ -51,7 +51,7 @@ class Entries:
 
 
 def read_index(
-    data: bytes,
+    data: Buffer,
     compression: Compression,
     first_position: int,
     index_position: int,

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from events.packet import EVENT_DTYPE, EventArray
+from events.packet import EventArray
 from events.recordings import flatbuffer
 from events.recordings.flatbuffer import VECTOR_START, FlatBufferError
 from events.recordings.recording import IMU_DTYPE, TRIGGER_DTYPE, Frame
@@ -33,13 +33,13 @@ _TRIGGER_RECORD = np.dtype(
 _MAX_PIXELS = 1 << 26
 
 
-def decode_events(buffer: bytes | memoryview) -> EventArray:
-    """Return the events as a view of ``buffer``, unchecked.
+def find_events(buffer: bytes | bytearray) -> memoryview:
+    """Return the bytes of the events inside ``buffer``, 16 an event, unchecked.
 
     Raises:
         FlatBufferError: The buffer does not hold a vector of events.
     """
-    if buffer[4:28] == _USUAL_EVENTS_PREFIX:  # what every writer writes: no need to follow offsets
+    if buffer.startswith(_USUAL_EVENTS_PREFIX, 4):  # of every writer: no need to follow offsets
         start, length = VECTOR_START, int.from_bytes(buffer[28:32], "little")
         if start + 16 * length > len(buffer):
             raise FlatBufferError(f"{length} events do not fit into {len(buffer)} bytes")
@@ -47,35 +47,10 @@ def decode_events(buffer: bytes | memoryview) -> EventArray:
         if flatbuffer.identifier(buffer) != b"EVTS":
             raise FlatBufferError(f"{flatbuffer.identifier(buffer)!r} instead of events")
         start, length = flatbuffer.root(buffer).vector(0, 16)
-    if length == 0:
-        return np.empty(0, EVENT_DTYPE)
-    return np.frombuffer(buffer, EVENT_DTYPE, length, start)
+    return memoryview(buffer)[start : start + 16 * length]
 
 
-def decode_event_parts(chunks: list[bytes]) -> list[EventArray]:
-    """Return the events of a buffer as views of its pieces: joining them would be one copy more.
-
-    Raises:
-        FlatBufferError: The buffer does not hold a vector of events.
-    """
-    first = chunks[0] if chunks else b""
-    if len(chunks) > 1 and first[4:28] == _USUAL_EVENTS_PREFIX:
-        left = int.from_bytes(first[28:32], "little")
-        if all(len(chunk) % EVENT_DTYPE.itemsize == 0 for chunk in chunks[:-1]):
-            parts = []
-            for i, chunk in enumerate(chunks):
-                start = 0 if i else VECTOR_START
-                length = min(left, (len(chunk) - start) // EVENT_DTYPE.itemsize)
-                if length:
-                    parts.append(np.frombuffer(chunk, EVENT_DTYPE, length, start))
-                left -= length
-            if left:
-                raise FlatBufferError(f"{left} events are missing at the end")
-            return parts
-    return [decode_events(b"".join(chunks))]
-
-
-def first_event_us(start: bytes) -> int | None:
+def first_event_us(start: bytes | bytearray) -> int | None:
     """Return the time of the first event, from the first bytes of a buffer; None if it has none.
 
     Raises:
@@ -97,7 +72,7 @@ def encode_events(events: EventArray) -> bytes:
     return flatbuffer.vector_prefix(b"EVTS", len(events), len(data)) + data
 
 
-def decode_frame(buffer: bytes) -> Frame:
+def decode_frame(buffer: bytes | bytearray) -> Frame:
     """Return the image of a frame's buffer; 8-bit formats only.
 
     Raises:
@@ -153,7 +128,7 @@ def encode_frame(frame: Frame) -> bytes:
     return struct.pack("<I", len(body)) + body
 
 
-def decode_imu(buffer: bytes) -> npt.NDArray[np.void]:
+def decode_imu(buffer: bytes | bytearray) -> npt.NDArray[np.void]:
     """Return (N,) samples of IMU_DTYPE."""
     rows = flatbuffer.read_tables(buffer, _IMU_FIELDS)
     samples: Any = np.zeros(len(rows), IMU_DTYPE)
@@ -176,7 +151,7 @@ def encode_imu(samples: npt.NDArray[np.void]) -> bytes:
     return flatbuffer.write_tables(b"IMUS", rows, {name: n for name, (n, _) in _IMU_FIELDS.items()})
 
 
-def decode_triggers(buffer: bytes) -> npt.NDArray[np.void]:
+def decode_triggers(buffer: bytes | bytearray) -> npt.NDArray[np.void]:
     """Return (N,) signals of TRIGGER_DTYPE."""
     rows = flatbuffer.read_tables(buffer, _TRIGGER_FIELDS)
     signals: Any = np.zeros(len(rows), TRIGGER_DTYPE)

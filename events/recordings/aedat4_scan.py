@@ -9,7 +9,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Set
 
-from events.recordings.compression import MAX_PACKET_BYTES, Compression
+from events.recordings.compression import MAX_PACKET_BYTES, Buffer, Compression
 from events.recordings.file_bytes import FileBytes
 
 HEADER_BYTES = 8
@@ -121,7 +121,7 @@ class Scanner:
         return None
 
 
-def _occurrences(block: bytes, marks: list[bytes], lead: int) -> list[int]:
+def _occurrences(block: Buffer, marks: list[bytes], lead: int) -> list[int]:
     """Return where packets would start whose payloads have one of ``marks``."""
     found = []
     for mark in marks:

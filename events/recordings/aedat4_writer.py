@@ -20,12 +20,11 @@ from typing import Any, Self
 import numpy as np
 import numpy.typing as npt
 
-from events.packet import EventArray, EventPacket, SensorSize
+from events.packet import EventArray, EventPacket, SensorSize, join_events
 from events.recordings import aedat4_payloads
 from events.recordings.aedat4_header import KINDS, index_position_bytes, write_header
 from events.recordings.aedat4_index import ENTRY_DTYPE, write_index
 from events.recordings.compression import Compression, compressor
-from events.recordings.event_checks import join_events
 from events.recordings.recording import Frame, Stream
 
 SUFFIX = ".aedat4"

@@ -7,7 +7,6 @@ import sys
 from bisect import bisect_right
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -78,15 +77,6 @@ def with_true_polarity(events: EventArray) -> EventArray:
     events = events.copy()
     events["p"] = events["p"] != 0
     return events
-
-
-def join_events(parts: list[EventArray]) -> EventArray:
-    """Return the parts as one array; the same array where there is one."""
-    if len(parts) == 1:
-        return parts[0]
-    # As plain integers: numpy copies structured records field by field.
-    joined: Any = np.concatenate([part.view(np.int64) for part in parts])
-    return joined.view(parts[0].dtype)  # type: ignore[no-any-return]
 
 
 def _maxima(words: npt.NDArray[np.int64]) -> tuple[int, int, int]:

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 
+from events.recordings.compression import Buffer
 from events.recordings.recording import RecordingError
 
 BLOCK_BYTES = 1 << 18
@@ -31,7 +34,7 @@ class FileBytes:
         with self._lock:
             return self._file.seek(0, 2)
 
-    def read(self, position: int, num_bytes: int, read_ahead: int = BLOCK_BYTES) -> bytes:
+    def read(self, position: int, num_bytes: int, read_ahead: int = BLOCK_BYTES) -> Buffer:
         """Return the bytes at ``position``; fewer where the file ends before.
 
         Args:
@@ -43,14 +46,12 @@ class FileBytes:
             RecordingError: The disk failed.
         """
         with self._lock:
-            if num_bytes > _WHOLE_BYTES:
+            if num_bytes > _WHOLE_BYTES:  # straight from the file: one copy less
                 return self._fetch(position, num_bytes)
             if not self._start <= position <= position + num_bytes <= self._stop:
                 self._fill(position, max(num_bytes, read_ahead))
             start = position - self._start
-            return bytes(
-                memoryview(self._block)[start : min(start + num_bytes, self._stop - self._start)]
-            )
+            return self._block[start : min(start + num_bytes, self._stop - self._start)]
 
     def close(self) -> None:
         """Close the file; a second time does nothing."""
@@ -62,30 +63,29 @@ class FileBytes:
         """Make the block the ``num_bytes`` at ``position``."""
         self._start = self._stop = position
         view = memoryview(self._block)[:num_bytes]
-        try:
+        with self._told():
             self._file.seek(position)
             while view and (count := self._file.readinto(view)):
                 self._stop += count
                 view = view[count:]
-        except ValueError:
-            raise RecordingError(f"{self._path} was closed while it was read") from None
-        except OSError as error:
-            raise RecordingError(
-                f"{self._path} cannot be read: {error.strerror or error}"
-            ) from None
 
     def _fetch(self, position: int, num_bytes: int) -> bytes:
-        """Return bytes straight from the file: one copy less, which pays for many bytes."""
         parts: list[bytes] = []
-        try:
+        with self._told():
             self._file.seek(position)
             while num_bytes > 0 and (part := self._file.read(num_bytes)):
                 parts.append(part)
                 num_bytes -= len(part)
+        return parts[0] if len(parts) == 1 else b"".join(parts)
+
+    @contextlib.contextmanager
+    def _told(self) -> Iterator[None]:
+        """Tell errors of reading as RecordingErrors."""
+        try:
+            yield
         except ValueError:
             raise RecordingError(f"{self._path} was closed while it was read") from None
         except OSError as error:
             raise RecordingError(
                 f"{self._path} cannot be read: {error.strerror or error}"
             ) from None
-        return parts[0] if len(parts) == 1 else b"".join(parts)

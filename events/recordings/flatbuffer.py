@@ -27,7 +27,7 @@ class FlatBufferError(ValueError):
 class Table:
     """One table inside a buffer, with its fields found by number."""
 
-    def __init__(self, buffer: bytes | memoryview, position: int) -> None:
+    def __init__(self, buffer: bytes | bytearray, position: int) -> None:
         self._buffer = buffer
         self._position = position
         vtable = position - int(self._unpack("<i", position))
@@ -70,12 +70,12 @@ class Table:
             ) from None
 
 
-def identifier(buffer: bytes | memoryview) -> bytes:
+def identifier(buffer: bytes | bytearray) -> bytes:
     """Return the four letters that name the buffer's type."""
     return bytes(buffer[8:12])
 
 
-def root(buffer: bytes | memoryview, *, is_whole: bool = True) -> Table:
+def root(buffer: bytes | bytearray, *, is_whole: bool = True) -> Table:
     """Return the root table of a size-prefixed buffer, or (not ``is_whole``) of its first bytes.
 
     Raises:
@@ -90,7 +90,7 @@ def root(buffer: bytes | memoryview, *, is_whole: bool = True) -> Table:
 
 
 def read_tables(
-    buffer: bytes | memoryview,
+    buffer: bytes | bytearray,
     fields: Mapping[str, tuple[int, str]],
     defaults: Mapping[str, int] = {},
 ) -> npt.NDArray[np.void]:
