@@ -18,12 +18,13 @@ from events.recordings.aedat4_index import (
     read_index,
 )
 from events.recordings.aedat4_scan import Scanner
-from events.recordings.compression import Buffer, decompress, decompress_start
+from events.recordings.compression import Buffer, decompress_start, decompressor
 from events.recordings.file_bytes import FileBytes
 from events.recordings.recording import Damage, RecordingError, Stream
 
 T = TypeVar("T")
 _FIRST_EVENT_BYTES = 64
+_USUAL_HEADER_BYTES = 1 << 13
 
 
 class Aedat4File:
@@ -34,6 +35,7 @@ class Aedat4File:
         self._file = FileBytes(path)
         try:
             self.header = self._read_header()
+            self._decompress = decompressor(self.header.compression)
             self.events_stream = self.stream("events")
             self._scanner: Scanner | None = None
             self._index_trouble = ""
@@ -97,7 +99,7 @@ class Aedat4File:
         try:
             if len(data) < size:
                 raise ValueError("cut short")
-            return decoder(decompress(data, self.header.compression))
+            return decoder(self._decompress(data))
         except ValueError:
             row = self.entries.rows[ordinal]
             num_lost = int(row["num_elements"]) if self.entries.has_times else 0
@@ -128,8 +130,7 @@ class Aedat4File:
         self._file.close()
 
     def _read_header(self) -> Header:
-        size = 1 << 16
-        header = read_header(self._file.read(0, size, 0), self.path)
+        header = read_header(self._file.read(0, _USUAL_HEADER_BYTES, 0), self.path)
         if isinstance(header, int):
             needed = header
             header = read_header(self._file.read(0, needed, 0), self.path)

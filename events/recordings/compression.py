@@ -71,6 +71,13 @@ def decompress(data: Buffer, compression: Compression, max_bytes: int = MAX_PACK
     return b"".join(_limited(_zstd_chunks(data), max_bytes))
 
 
+def decompressor(compression: Compression) -> Callable[[Buffer], Buffer]:
+    """Return the function that decompresses one packet; see ``decompress``."""
+    if compression.magic == LZ4_MAGIC:
+        return _unpack_lz4
+    return functools.partial(decompress, compression=compression)
+
+
 def decompress_start(data: Buffer, compression: Compression, num_bytes: int) -> Buffer:
     """Return the first ``num_bytes`` of what ``data`` holds, or all where that is less."""
     if compression is Compression.NONE:
@@ -112,7 +119,7 @@ def _zstd_chunks(data: Buffer, chunk_bytes: int = 1 << 20) -> Iterator[bytes]:
         raise CompressionError(str(error)) from None
 
 
-def _unpack_lz4(data: Buffer, max_bytes: int) -> bytes:
+def _unpack_lz4(data: Buffer, max_bytes: int = MAX_PACKET_BYTES) -> bytes:
     """Return what one LZ4 frame holds."""
     context = _lz4_context()
     room = min(_LZ4_BLOCK_BYTES + _USUAL_RATIO * len(data), max_bytes)

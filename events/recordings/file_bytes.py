@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import contextlib
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 from events.recordings.compression import Buffer
@@ -25,7 +23,7 @@ class FileBytes:
         self._path = path
         self._file = path.open("rb", buffering=0)
         self._lock = threading.Lock()
-        self._block = bytearray(BLOCK_BYTES)  # kept: fresh memory costs more than the reading
+        self._block = bytearray()  # kept: fresh memory costs more than the reading
         self._start = self._stop = 0
 
     @property
@@ -46,10 +44,17 @@ class FileBytes:
             RecordingError: The disk failed.
         """
         with self._lock:
-            if num_bytes > _WHOLE_BYTES:  # straight from the file: one copy less
-                return self._fetch(position, num_bytes)
-            if not self._start <= position <= position + num_bytes <= self._stop:
-                self._fill(position, max(num_bytes, read_ahead))
+            try:
+                if num_bytes > _WHOLE_BYTES:  # straight from the file: one copy less
+                    return self._fetch(position, num_bytes)
+                if not self._start <= position <= position + num_bytes <= self._stop:
+                    self._fill(position, max(num_bytes, read_ahead))
+            except ValueError:
+                raise RecordingError(f"{self._path} was closed while it was read") from None
+            except OSError as error:
+                raise RecordingError(
+                    f"{self._path} cannot be read: {error.strerror or error}"
+                ) from None
             start = position - self._start
             return self._block[start : min(start + num_bytes, self._stop - self._start)]
 
@@ -62,30 +67,18 @@ class FileBytes:
     def _fill(self, position: int, num_bytes: int) -> None:
         """Make the block the ``num_bytes`` at ``position``."""
         self._start = self._stop = position
+        if len(self._block) < num_bytes:
+            self._block = bytearray(num_bytes)
         view = memoryview(self._block)[:num_bytes]
-        with self._told():
-            self._file.seek(position)
-            while view and (count := self._file.readinto(view)):
-                self._stop += count
-                view = view[count:]
+        self._file.seek(position)
+        while view and (count := self._file.readinto(view)):
+            self._stop += count
+            view = view[count:]
 
     def _fetch(self, position: int, num_bytes: int) -> bytes:
         parts: list[bytes] = []
-        with self._told():
-            self._file.seek(position)
-            while num_bytes > 0 and (part := self._file.read(num_bytes)):
-                parts.append(part)
-                num_bytes -= len(part)
+        self._file.seek(position)
+        while num_bytes > 0 and (part := self._file.read(num_bytes)):
+            parts.append(part)
+            num_bytes -= len(part)
         return parts[0] if len(parts) == 1 else b"".join(parts)
-
-    @contextlib.contextmanager
-    def _told(self) -> Iterator[None]:
-        """Tell errors of reading as RecordingErrors."""
-        try:
-            yield
-        except ValueError:
-            raise RecordingError(f"{self._path} was closed while it was read") from None
-        except OSError as error:
-            raise RecordingError(
-                f"{self._path} cannot be read: {error.strerror or error}"
-            ) from None
