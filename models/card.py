@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 from events.representations.voxel_grid import VoxelGridSpec
 
@@ -35,9 +35,14 @@ class ModelCard:
     """Distance of windows that the network is meant to run at; any other is allowed."""
     input_height: int
     input_width: int
+    resize: Literal["letterbox"] = "letterbox"
+    """How the sensor's picture is brought to the input's size."""
     tasks: tuple[str, ...]
     recognition_labels: tuple[str, ...] = ()
     segmentation_labels: tuple[str, ...] = ()
+    palette: tuple[tuple[int, int, int], ...] = ()
+    """Red, green and blue of each segmentation label, for programs that draw them; Saccade itself
+    gives a label the same colour whatever the engine (models.palette)."""
     depth_range_m: tuple[float, float] = (0.25, 40.0)
     """Least and largest depth that the network can say."""
     encoder: dict[str, Any] = field(default_factory=dict)
@@ -45,6 +50,19 @@ class ModelCard:
     provenance: dict[str, Any] = field(default_factory=dict)
     """How it was made: command, data, seed, revision, measured figures."""
     schema_version: int = SCHEMA_VERSION
+
+    def __post_init__(self) -> None:
+        for name in ("window_us", "stride_us", "input_height", "input_width"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
+        if self.resize != "letterbox":
+            raise ValueError(f"resize must be 'letterbox', got {self.resize!r}")
+        if not 0 < self.depth_range_m[0] < self.depth_range_m[1]:
+            raise ValueError(f"depth_range_m must rise from above 0, got {self.depth_range_m}")
+        if self.palette and len(self.palette) != len(self.segmentation_labels):
+            raise ValueError(
+                f"palette has {len(self.palette)} colours for {len(self.segmentation_labels)} labels"
+            )
 
     def to_json(self) -> str:
         """Return the card as JSON text."""
@@ -74,8 +92,10 @@ class ModelCard:
             raise CardError(f"the model's metadata has unknown fields {', '.join(unknown)}")
         try:
             values["spec"] = VoxelGridSpec(**values["spec"])
+            values["palette"] = tuple(tuple(color) for color in values.get("palette", ()))
             for key in ("tasks", "recognition_labels", "segmentation_labels", "depth_range_m"):
-                values[key] = tuple(values.get(key, ()))
+                if key in values:
+                    values[key] = tuple(values[key])
             return ModelCard(**values)
-        except (TypeError, KeyError, ValueError) as error:
+        except (TypeError, KeyError, ValueError, IndexError) as error:
             raise CardError(f"the model's metadata cannot be honoured: {error}") from None

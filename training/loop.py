@@ -13,6 +13,7 @@ from torch.utils.tensorboard import SummaryWriter
 
 from models.card import CardError, ModelCard
 from models.model_file import load_card, load_model, save_model
+from models.palette import color_of
 from models.perception import Perception, describe_encoder
 from training.checkpoint import Run
 from training.data.catalogue import joint_labels, load_dataset
@@ -55,6 +56,7 @@ def make_card(recipe: Recipe, datasets: list[DataSet], provenance: dict[str, obj
         tasks=("recognition", "segmentation", "depth"),
         recognition_labels=recognition,
         segmentation_labels=segmentation,
+        palette=tuple(color_of(label) for label in segmentation),
         encoder=describe_encoder("hybrid", recipe.encoder),
         provenance=provenance,
     )

@@ -72,3 +72,29 @@ def test_an_unknown_spec_is_refused() -> None:
     values["spec"]["placement"] = "sideways"
     with pytest.raises(CardError, match="placement"):
         ModelCard.from_json(json.dumps(values))
+
+
+@pytest.mark.parametrize(
+    ("field", "value"),
+    [
+        ("resize", "stretch"),
+        ("window_us", 0),
+        ("input_width", -1),
+        ("depth_range_m", [3.0, 1.0]),
+        ("depth_range_m", []),
+        ("palette", [[1, 2, 3]]),
+    ],
+)
+def test_a_value_that_cannot_be_honoured_is_refused(field: str, value: object) -> None:
+    values = json.loads(CARD.to_json()) | {field: value}
+    with pytest.raises(CardError, match="cannot be honoured"):
+        ModelCard.from_json(json.dumps(values))
+
+
+def test_a_card_without_optional_fields_has_their_defaults() -> None:
+    values = json.loads(CARD.to_json())
+    for name in ("depth_range_m", "palette", "resize", "provenance"):
+        del values[name]
+    card = ModelCard.from_json(json.dumps(values))
+    assert card.depth_range_m == (0.25, 40.0)
+    assert card.resize == "letterbox"
