@@ -149,7 +149,8 @@ class Session:
             while (message := self._pipeline.take_message()) is not None:
                 is_failure = self._pipeline.state is PipelineState.FAILED
                 self._notices.append(Notice(message, "error" if is_failure else "warning"))
-            if self._recording is not None and not self._pipeline.is_recording:
+            has_failed = self._pipeline.state is PipelineState.FAILED  # nothing more will come
+            if self._recording is not None and (has_failed or not self._pipeline.is_recording):
                 self.stop_recording()
         notices, self._notices = self._notices, []
         return scene, notices
