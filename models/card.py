@@ -61,7 +61,8 @@ class ModelCard:
             raise ValueError(f"depth_range_m must rise from above 0, got {self.depth_range_m}")
         if self.palette and len(self.palette) != len(self.segmentation_labels):
             raise ValueError(
-                f"palette has {len(self.palette)} colours for {len(self.segmentation_labels)} labels"
+                f"palette must have a colour for each of {len(self.segmentation_labels)} "
+                f"segmentation labels, got {len(self.palette)}"
             )
 
     def to_json(self) -> str:
