@@ -126,6 +126,21 @@ class FileRecorder:
             writer.__exit__(None, None, None)
 
 
+def refuse_input(path: Path, text: str) -> None:
+    """Keep a recording that plays from being replaced by itself.
+
+    Args:
+        path: Where to record to.
+        text: The input, as the user gave it; not always a file.
+
+    Raises:
+        ValueError: they are the same file.
+    """
+    given = Path(text)
+    if path.exists() and given.exists() and path.samefile(given):
+        raise ValueError(f"{path} is the input itself: record to another file")
+
+
 def default_path(camera: str, folder: Path = Path()) -> Path:
     """Return ``folder``/CAMERA_2026-11-20T21-40-00.aedat4, with the local time of now."""
     name = re.sub(r"[^A-Za-z0-9.-]+", "_", Path(camera).name.removesuffix(SUFFIX)).strip("_.-")

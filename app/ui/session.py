@@ -15,7 +15,7 @@ from typing import TypeGuard
 from app.engines import load_engine
 from app.latest import Latest
 from app.pipeline import Pipeline, PipelineConfig
-from app.recorder import FileRecorder
+from app.recorder import FileRecorder, refuse_input
 from app.scene import PipelineState, Scene, Stats
 from events.filters import Filter, FilterConfig
 from events.packet import SensorSize
@@ -285,6 +285,7 @@ class Session:
         if self._pipeline is None or self.sensor is None or self.source is None:
             return False
         try:
+            refuse_input(path, self.text)
             self._recording = FileRecorder(path, self.sensor, self.source.name, overwrite=overwrite)
         except Exception as error:  # the writer's reasons are for the user
             self._notices.append(Notice(str(error)))

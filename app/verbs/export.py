@@ -76,6 +76,8 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"the engine must be named *.onnx, got {args.output}")
     if not args.output.parent.is_dir():
         raise UserError(f"no folder {args.output.parent}: make it first")
+    if args.output.is_dir():
+        raise UserError(f"{args.output} is a folder: give a file's name")
     if args.output.exists() and not args.overwrite:
         raise UserError(f"{args.output} exists: choose another name or give --overwrite")
     if args.windows < 1:

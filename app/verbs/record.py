@@ -15,7 +15,7 @@ from rich.text import Text
 
 from app.cli import EXIT_INTERRUPTED, UserError
 from app.interrupt import interrupt_flag
-from app.recorder import SUFFIX, FileRecorder, default_path
+from app.recorder import SUFFIX, FileRecorder, default_path, refuse_input
 from events.sources.open import open_source
 from events.sources.source import Seekable, Source
 
@@ -46,6 +46,8 @@ def run(args: argparse.Namespace) -> int:
     """Record until the time is over, the stream ends or the user interrupts; see the options."""
     if args.output is not None and args.output.suffix != SUFFIX:
         raise UserError(f"{args.output}: a recording must be named *{SUFFIX}")
+    if args.output is not None:
+        refuse_input(args.output, args.input)
     if args.output is not None and args.output.exists() and not args.overwrite:
         raise UserError(f"{args.output} exists: choose another name, or give --overwrite")
     with open_source(args.input) as source:
@@ -108,7 +110,10 @@ def _report(recorder: FileRecorder) -> None:
 
 
 def _seconds(text: str) -> float:
-    value = float(text)
+    try:
+        value = float(text)
+    except ValueError:
+        value = math.nan
     if not 0 < value < math.inf:
-        raise argparse.ArgumentTypeError(f"must be a positive number of seconds, got {text}")
+        raise argparse.ArgumentTypeError(f"must be a positive number of seconds, got {text!r}")
     return value
