@@ -124,9 +124,9 @@ def _unpack_lz4(data: Buffer, max_bytes: int = MAX_PACKET_BYTES) -> bytes:
     context = _lz4_context()
     room = min(_LZ4_BLOCK_BYTES + _USUAL_RATIO * len(data), max_bytes)
     unpacked, num_read, is_whole = _lz4_chunk(context, data, room)
-    return (
-        unpacked if is_whole else b"".join(_lz4_rest(context, data, unpacked, num_read, max_bytes))
-    )
+    if is_whole:
+        return unpacked
+    return b"".join(_lz4_rest(context, data, unpacked, num_read, max_bytes))
 
 
 def _lz4_rest(
