@@ -9,6 +9,8 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.cli import UserError
+
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
 
@@ -27,6 +29,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the figures of each data set."""
+    if args.max_windows is not None and args.max_windows < 1:
+        raise UserError(f"--max-windows must be at least 1, got {args.max_windows}")
     from rich.console import Console
     from rich.progress import Progress
 

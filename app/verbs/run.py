@@ -107,8 +107,9 @@ def _check(args: argparse.Namespace) -> None:
         names = ", ".join(str(path) for path in outputs)
         raise UserError(f"two outputs have one name ({names}): give each its own")
     for path in outputs:
-        if given.exists() and path.exists() and path.samefile(given):
-            raise UserError(f"{path} is the input: choose another name for the output")
+        for kind, source in (("input", given), ("engine", Path(args.engine or ""))):
+            if source.is_file() and path.exists() and path.samefile(source):
+                raise UserError(f"{path} is the {kind}: choose another name for the output")
         if not path.parent.is_dir():
             raise UserError(f"no folder {path.parent}: make it first")
         is_taken = any(path.iterdir()) if path.is_dir() else path.exists()

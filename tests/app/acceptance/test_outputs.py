@@ -102,6 +102,12 @@ def test_a_full_disk_leaves_no_half_of_a_conversion(
         (["convert", "{in}", "{a}/no/x.aedat4"], "make it first"),
         (["convert", "{in}", "{folder}.aedat4", "--overwrite"], "is a folder"),
         (["record", "{in}", "-o", "{folder}.aedat4", "--overwrite"], "Is a directory"),
+        (["record", "{in}", "-o", "{in}", "--overwrite"], "is the input itself"),
+        (["convert", "{in}", "{in}", "--overwrite"], "is the input itself"),
+        (["run", "{in}", "-o", "{in}", "--overwrite"], "is the input"),
+        (["run", "{in}", "-o", "{e}", "--engine", "{e}", "--overwrite"], "is the engine"),
+        (["export", "{a}.safetensors", "-o", "{folder}.onnx", "--overwrite"], "is a folder"),
+        (["eval", "{a}.safetensors", "synthetic", "--max-windows", "0"], "at least 1, got 0"),
     ],
 )
 def test_an_output_that_cannot_be_is_refused_before_work_begins(
@@ -114,11 +120,16 @@ def test_an_output_that_cannot_be_is_refused_before_work_begins(
     folder = tmp_path / "folder.mp4"
     folder.mkdir()
     (tmp_path / "folder.mp4.aedat4").mkdir()
-    places = {"in": recording, "a": tmp_path / "a", "folder": folder}
+    (tmp_path / "folder.mp4.onnx").mkdir()
+    engine = tmp_path / "engine.onnx"
+    engine.write_bytes(b"weights")
+    before = {path: path.read_bytes() for path in (recording, engine)}
+    places = {"in": recording, "a": tmp_path / "a", "folder": folder, "e": engine}
     assert main([argument.format(**places) for argument in arguments]) == 1
     error = capsys.readouterr().err
     assert message in error
     assert error.count("\n") == 1
+    assert all(path.read_bytes() == whole for path, whole in before.items())
 
 
 def test_a_damaged_recording_is_recorded_with_a_word_about_its_damage(

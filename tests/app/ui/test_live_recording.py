@@ -70,3 +70,13 @@ def test_an_unplugged_camera_closes_its_recording(show, qtbot, tmp_path):
         assert made.damage.is_clean  # its index too: it was closed
         assert made.sensor == SENSOR
         assert sum(len(packet) for packet in made.packets()) == 20 * 500
+
+
+def test_a_recording_that_plays_is_not_replaced_by_itself(window, qtbot, recording):
+    before = recording.read_bytes()
+    window.open(str(recording))
+    qtbot.waitUntil(window.parts.transport.record.isEnabled)
+    assert not window.session.start_recording(recording, overwrite=True)
+    window.tick()
+    assert "is the input itself" in window.parts.messages.text
+    assert recording.read_bytes() == before
