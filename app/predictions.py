@@ -73,6 +73,7 @@ class LineWriter:
         self._path = path
         self._file: BinaryIO | None = None
         self._num_bytes = 0
+        self.num_lines = 0
 
     def __enter__(self) -> Self:
         return self
@@ -106,6 +107,7 @@ class LineWriter:
             file.truncate(self._num_bytes)
             raise _write_error(self._path, error) from None
         self._num_bytes += len(data)
+        self.num_lines += 1
 
     def _open(self) -> BinaryIO:
         if self._file is None:

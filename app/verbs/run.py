@@ -16,6 +16,7 @@ from app.cli import EXIT_INTERRUPTED, UserError
 
 if TYPE_CHECKING:
     from app.pipeline import Pipeline
+    from app.predictions import LineWriter
     from app.scene import Scene
 
     Writer = Callable[[Scene], None]
@@ -80,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     assert windows.stride_us is not None
     started_s = time.monotonic()
     with (
-        _writers(args, windows.stride_us, engine.card.depth_range_m) as writers,
+        _writers(args, windows.stride_us, engine.card.depth_range_m) as (lines, writers),
         interrupt_flag() as interrupted,
         Pipeline(source, engine, config) as pipeline,
     ):
@@ -88,7 +89,7 @@ def run(args: argparse.Namespace) -> int:
             _write_scenes(pipeline, writers, interrupted, args.max_windows)
         finally:
             if pipeline.stats().num_windows or pipeline.state is not PipelineState.FAILED:
-                _say(_summary(pipeline, time.monotonic() - started_s))
+                _say(_summary(pipeline, lines.num_lines, time.monotonic() - started_s))
     return EXIT_INTERRUPTED if interrupted.is_set() else 0
 
 
@@ -122,14 +123,14 @@ def _check(args: argparse.Namespace) -> None:
 @contextlib.contextmanager
 def _writers(
     args: argparse.Namespace, frame_us: int, depth_range_m: tuple[float, float]
-) -> Iterator[list[Writer]]:
-    """Yield one function for each output that takes a scene."""
+) -> Iterator[tuple[LineWriter, list[Writer]]]:
+    """Yield the writer of lines, and one function for each output that takes a scene."""
     from app.predictions import ArrayWriter, LineWriter
 
     with contextlib.ExitStack() as stack:
-        writers: list[Writer] = []
         path = None if args.output == "-" else Path(args.output)
-        writers.append(stack.enter_context(LineWriter(path)).write)
+        lines = stack.enter_context(LineWriter(path))
+        writers: list[Writer] = [lines.write]
         if args.arrays:
             writers.append(ArrayWriter(args.arrays).write)
         if args.video:
@@ -139,7 +140,7 @@ def _writers(
             writers.append(
                 lambda scene: video.write(picture(scene, depth_range_m), scene.packet.start_us)
             )
-        yield writers
+        yield lines, writers
 
 
 def _write_scenes(
@@ -155,13 +156,13 @@ def _write_scenes(
             return
 
 
-def _summary(pipeline: Pipeline, duration_s: float) -> str:
+def _summary(pipeline: Pipeline, num_windows: int, duration_s: float) -> str:
     """Return one line of what was done and at what cost."""
     stats = pipeline.stats()
     total = stats.latency["total"]
     parts = [
-        f"{stats.num_windows} windows in {duration_s:.1f} s "
-        f"({stats.num_windows / max(duration_s, 1e-9):.1f}/s)",
+        f"{num_windows} windows in {duration_s:.1f} s "
+        f"({num_windows / max(duration_s, 1e-9):.1f}/s)",
         f"{stats.num_events / 1e6:.2f} Mev",
         f"latency p50 {total.p50_ms:.1f} ms, p95 {total.p95_ms:.1f} ms",
         f"{stats.engine_name} on {stats.provider}",
