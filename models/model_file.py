@@ -34,7 +34,9 @@ def load_card(path: Path) -> ModelCard:
         CardError: the file is not a model file that this Saccade can honour.
     """
     if not path.is_file():
-        raise FileNotFoundError(f"no model file {path}")
+        raise FileNotFoundError(
+            f"no model file {path}: check the name, or make one with `saccade train`"
+        )
     try:
         with safetensors.safe_open(path, framework="pt") as file:
             metadata = file.metadata() or {}

@@ -98,7 +98,7 @@ def listen_for_signals(window: MainWindow) -> Callable[[], bool]:
 
     def close(number: int, frame: FrameType | None) -> None:
         caught.append(number)
-        window.close()
+        QTimer.singleShot(0, window.close)  # not in the middle of what was interrupted
 
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, close)

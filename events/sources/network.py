@@ -45,4 +45,6 @@ class NetworkSource(LiveSource):
             return f"{self._address}: no server there ({reason}): start it first"
         if "did not answer" in reason:
             return f"{self._address}: {reason}: is it a dv-processing NetworkWriter?"
+        if "Errno" in reason or "resol" in reason:
+            return f"{self._address}: {reason}: check the host's name and the network"
         return f"{self._address}: {reason}"
