@@ -13,7 +13,8 @@ from typing import Any
 from app.cli import UserError
 from events.recordings.aedat4_writer import SUFFIX, Aedat4Writer
 from events.recordings.compression import Compression
-from events.recordings.recording import Recording, open_recording
+from events.recordings.open import open_recording
+from events.recordings.recording import Recording
 
 _READABLE = ("events", "frames", "imu", "triggers")
 

@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.cli import EXIT_FAILED
-from events.recordings.recording import open_recording
+from events.recordings.open import open_recording
 from events.recordings.summary import Summary, summarize
 
 _UNIX_US = 946_684_800_000_000

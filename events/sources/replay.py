@@ -10,7 +10,8 @@ from typing import Self
 
 from events.packet import EventPacket, SensorSize
 from events.recordings.cursor import Cursor
-from events.recordings.recording import Recording, RecordingError, open_recording
+from events.recordings.open import open_recording
+from events.recordings.recording import Recording, RecordingError
 from events.sources.playback import Playback
 from events.sources.source import SourceError, SourceStatus
 

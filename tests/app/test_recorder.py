@@ -8,7 +8,7 @@ import pytest
 
 from app.recorder import FileRecorder, default_path
 from events.packet import EventPacket, SensorSize, pack_events
-from events.recordings.recording import open_recording
+from events.recordings.open import open_recording
 
 SENSOR = SensorSize(64, 48)
 

@@ -17,7 +17,7 @@ from app.predictions import ArrayWriter, LineWriter
 from app.scene import Scene, StageLatency
 from events.packet import EventPacket, SensorSize, pack_events
 from events.recordings.aedat4_writer import Aedat4Writer
-from events.recordings.recording import open_recording
+from events.recordings.open import open_recording
 
 SENSOR = SensorSize(64, 48)
 

@@ -3,7 +3,7 @@ import signal
 import pytest
 
 from app.ui.application import listen_for_signals
-from events.recordings.recording import open_recording
+from events.recordings.open import open_recording
 
 
 @pytest.fixture

@@ -9,7 +9,7 @@ from app.scene import PipelineState
 from app.ui import settings as store
 from app.ui.session import Session
 from app.ui.window import MainWindow
-from events.recordings.recording import open_recording
+from events.recordings.open import open_recording
 from events.sources.source import SourceError
 
 

@@ -17,7 +17,7 @@ from app.scene import PipelineState
 from app.ui import settings as store
 from app.ui.shortcuts import SHORTCUTS, TEXT_WIDTH
 from app.ui.theme import font
-from events.recordings.recording import open_recording
+from events.recordings.open import open_recording
 
 RUNNING, PAUSED = PipelineState.RUNNING, PipelineState.PAUSED
 

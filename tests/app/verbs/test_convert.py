@@ -10,7 +10,8 @@ import pytest
 from app import cli
 from events.packet import EventPacket, SensorSize, pack_events
 from events.recordings.aedat4_writer import Aedat4Writer
-from events.recordings.recording import IMU_DTYPE, TRIGGER_DTYPE, Frame, open_recording
+from events.recordings.open import open_recording
+from events.recordings.recording import IMU_DTYPE, TRIGGER_DTYPE, Frame
 
 SENSOR = SensorSize(40, 30)
 T = 10**15 + np.arange(30_000) * 7

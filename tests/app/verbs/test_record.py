@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from app import cli
-from events.recordings.recording import open_recording
+from events.recordings.open import open_recording
 
 SACCADE = [sys.executable, "-c", "import sys, app.cli; sys.exit(app.cli.main())"]
 LIMITED = [

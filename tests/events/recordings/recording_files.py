@@ -13,7 +13,8 @@ from events.recordings.aedat4_header import index_position_bytes, write_header
 from events.recordings.aedat4_payloads import encode_events
 from events.recordings.aedat4_writer import Aedat4Writer
 from events.recordings.compression import Compression, compressor
-from events.recordings.recording import Stream, open_recording
+from events.recordings.open import open_recording
+from events.recordings.recording import Stream
 
 SENSOR = SensorSize(64, 48)
 COMPRESSIONS = [member.name.lower() for member in Compression]

@@ -24,13 +24,13 @@ from recording_files import (
 
 from events.packet import pack_events
 from events.recordings.aedat4_writer import Aedat4Writer
+from events.recordings.open import open_recording
 from events.recordings.recording import (
     IMU_DTYPE,
     MAX_QUIET_US,
     TRIGGER_DTYPE,
     Frame,
     Recording,
-    open_recording,
 )
 
 

@@ -22,7 +22,8 @@ from recording_files import (
 
 from events.recordings import compression as compressions
 from events.recordings.compression import Compression, CompressionError, decompress
-from events.recordings.recording import RecordingError, open_recording
+from events.recordings.open import open_recording
+from events.recordings.recording import RecordingError
 
 NUM, PACKET = 6_000, 200
 

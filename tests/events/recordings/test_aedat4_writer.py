@@ -29,7 +29,8 @@ from recording_files import (
 from events.packet import EventArray, SensorSize, empty_packet, pack_events
 from events.recordings import aedat4_writer
 from events.recordings.aedat4_writer import Aedat4Writer
-from events.recordings.recording import IMU_DTYPE, TRIGGER_DTYPE, Frame, open_recording
+from events.recordings.open import open_recording
+from events.recordings.recording import IMU_DTYPE, TRIGGER_DTYPE, Frame
 
 # dv-processing stays in child processes: it can spin for ever with the GIL held.
 _DV_READS = """
