@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSlider, QToolButton, QWidget
@@ -156,16 +159,16 @@ class TopBar(QWidget):
             ("Open engine…", "ask"),
             ("None: events only", "none"),
         ):
-            self._add(menu, text, False, lambda value=value: self.engine_picked.emit(value))
+            self._add(menu, text, False, partial(self.engine_picked.emit, value))
         menu.addSeparator()
         for value in CHOICES["provider"]:
             text, is_on = PROVIDER_TEXTS[value], value == provider
-            self._add(menu, text, is_on, lambda value=value: self.provider_picked.emit(value))
+            self._add(menu, text, is_on, partial(self.provider_picked.emit, value))
 
-    def _add(self, menu: QMenu, text: str, is_on: bool, act: object) -> None:
+    def _add(self, menu: QMenu, text: str, is_on: bool, act: Callable[[], None]) -> None:
         action = QAction(text, menu)
         action.setIcon(icons.icon("check", self._theme.accent) if is_on else icons.blank())
-        action.triggered.connect(act)
+        action.triggered.connect(lambda: act())  # without the signal's own argument
         menu.addAction(action)
 
     def show_badge(self, badge: str) -> None:
