@@ -3,9 +3,12 @@
 import math
 
 import pytest
+from PySide6.QtCore import QPoint, QPointF, Qt
+from PySide6.QtGui import QWheelEvent
+from PySide6.QtWidgets import QApplication
 
 from app.colormaps import COLORMAPS
-from app.ui.settings import CHOICES, SPEEDS
+from app.ui.settings import CHOICES, RANGES, SPEEDS
 
 VIEWS = {"Decaying surface": "surface", "Accumulated": "accumulated", "Voxel bins": "voxel"}
 PROVIDERS = {"Automatic": "auto", "CPU": "cpu", "CUDA": "cuda", "TensorRT": "tensorrt"}
@@ -90,3 +93,21 @@ def test_each_filter_s_box_switches_its_own_filter(window):
         assert name.replace("_", "").replace(" ", "")[:6] in kind
         box.click()
         assert window.preferences.filters == ()
+
+
+@pytest.mark.parametrize("name", ["length", "stride", "decay"])
+def test_a_number_applies_at_once_by_keys_and_wheel(window, qtbot, name):
+    field = getattr(window.parts.left, name)
+    key = f"{name}_ms"
+    before = getattr(window.preferences, key)
+    qtbot.keyClick(field, Qt.Key.Key_Up)
+    after_key = getattr(window.preferences, key)
+    assert after_key == before + RANGES[key].step
+    middle = QPointF(field.rect().center())
+    wheel = QWheelEvent(
+        middle, QPointF(field.mapToGlobal(middle)), QPoint(), QPoint(0, 120),
+        Qt.MouseButton.NoButton, Qt.KeyboardModifier.NoModifier, Qt.ScrollPhase.NoScrollPhase,
+        False,
+    )  # fmt: skip
+    QApplication.sendEvent(field, wheel)
+    assert getattr(window.preferences, key) == after_key + RANGES[key].step == field.value()
