@@ -29,6 +29,14 @@ def data_folder() -> Path:
     return folder
 
 
+@pytest.fixture(scope="session")
+def tiny_engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """tiny.onnx, its model tiny.safetensors beside it; not to be changed."""
+    from tiny_engine import write_tiny_engine  # loads torch, which most tests do without
+
+    return write_tiny_engine(tmp_path_factory.mktemp("tiny_engine"))
+
+
 @pytest.fixture(autouse=True)
 def no_thread_outlives_its_test() -> Iterator[None]:
     """Fail a test that leaves threads running, and name them."""

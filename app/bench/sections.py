@@ -87,6 +87,12 @@ def _display(request: Request) -> Iterator[Row]:
     return display.rows()
 
 
+def _window(request: Request) -> Iterator[Row]:
+    from app.bench import window
+
+    return window.rows(request.engine_path)
+
+
 def _gpu(request: Request) -> Iterator[Row]:
     from app.bench import gpu
 
@@ -100,5 +106,6 @@ SECTIONS: dict[str, Callable[[Request], Iterator[Row]]] = {
     "engine": _engine,
     "pipeline": _pipeline,
     "display": _display,
+    "window": _window,
     "gpu": _gpu,
 }

@@ -63,10 +63,10 @@ class MainWindow(QMainWindow):
         self._keys = KeyKeeper(self)
         self._keys.keep(self.parts.root)
         self._apply_preferences()
-        self._timer = QTimer(self, interval=TICK_MS)
-        self._timer.setTimerType(Qt.TimerType.PreciseTimer)
-        self._timer.timeout.connect(self.tick)
-        self._timer.start()
+        self.timer = QTimer(self, interval=TICK_MS)
+        self.timer.setTimerType(Qt.TimerType.PreciseTimer)
+        self.timer.timeout.connect(self.tick)
+        self.timer.start()
 
     # Wiring
 
@@ -252,7 +252,7 @@ class MainWindow(QMainWindow):
         self.parts.sheet.setGeometry(self.rect())
 
     def closeEvent(self, event: QCloseEvent) -> None:  # noqa: N802
-        self._timer.stop()
+        self.timer.stop()
         self.session.shut_down()
         self.display.close()
         if self._settings is not None:
