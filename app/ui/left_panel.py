@@ -154,12 +154,12 @@ class LeftPanel(QWidget):
 
     def show_removal(self, name: str, share: float) -> None:
         """Show what share of the events a filter removes, or would remove."""
-        percent = f"−{100 * share:.0f} %"
-        self.removal[name].setText(percent)
+        percent = f"{100 * share:.0f} %"
+        self.removal[name].setText(percent if percent == "0 %" else f"−{percent}")
         is_on = self.filters[name].isChecked()
         restyle(self.removal[name], "role", "good" if is_on else "secondary")
         verb = "removed" if is_on else "would remove"
-        self.removal[name].setToolTip(f"{verb} {percent[1:]} of the events")
+        self.removal[name].setToolTip(f"{verb} {percent} of the events")
 
     def show_rates(self, before: float, after: float) -> None:
         """Show the event rate before and after the filters."""
