@@ -32,23 +32,6 @@ class Row:
         return self.baseline / self.value
 
 
-def timed_ms(call: Callable[[], object], *, min_s: float = 0.3, min_runs: int = 5) -> list[float]:
-    """Return the milliseconds of repeated calls, after one that does not count."""
-    call()
-    durations_ms: list[float] = []
-    deadline_s = time.perf_counter() + min_s
-    while len(durations_ms) < min_runs or time.perf_counter() < deadline_s:
-        started_s = time.perf_counter()
-        call()
-        durations_ms.append(1e3 * (time.perf_counter() - started_s))
-    return durations_ms
-
-
-def median_ms(call: Callable[[], object], *, min_s: float = 0.3) -> float:
-    """Return the median milliseconds of repeated calls."""
-    return float(np.median(timed_ms(call, min_s=min_s)))
-
-
 def alternating_ms(
     calls: dict[str, Callable[[], object]], *, num_rounds: int = 7
 ) -> dict[str, float]:

@@ -13,7 +13,7 @@ from app.ui.theme import GRID, Theme, font
 
 
 class PictureView(QWidget):
-    """The picture, letterboxed on the theme's background, with an optional caption under it.
+    """The picture, letterboxed on the theme's background, with an optional caption above it.
 
     Args:
         name: What assistive technology calls it.
@@ -43,12 +43,6 @@ class PictureView(QWidget):
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
         self.update()
-
-    def set_caption(self, caption: str) -> None:
-        """Change the line above the picture."""
-        if caption != self._caption:
-            self._caption = caption
-            self.update()
 
     def set_placeholder(self, text: str) -> None:
         """Say why there is nothing to show."""
