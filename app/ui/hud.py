@@ -9,7 +9,7 @@ from PySide6.QtWidgets import QHBoxLayout, QLabel, QVBoxLayout, QWidget
 
 from app.scene import STAGES, Stats
 from app.ui.controls import note, restyle
-from app.ui.theme import GRID, Theme, font
+from app.ui.theme import GRID, font
 from app.ui.units import count_text, duration_text, rate_text
 
 LIT_MS = 2000
@@ -94,7 +94,7 @@ class HudField(QWidget):
 class Hud(QWidget):
     """The strip of figures."""
 
-    def __init__(self, theme: Theme) -> None:
+    def __init__(self) -> None:
         super().__init__()
         self.setObjectName("hud")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)

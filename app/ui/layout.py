@@ -46,7 +46,7 @@ def lay_out(theme: Theme, preferences: Preferences) -> Parts:
     root.setObjectName("centre")
     picture = PictureView("Events", theme)
     truth = TruthStrip(theme)
-    hud = Hud(theme)
+    hud = Hud()
     stage = QWidget()
     column = QVBoxLayout(stage)
     column.setContentsMargins(0, 0, 0, 0)

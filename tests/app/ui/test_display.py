@@ -8,7 +8,6 @@ from app.scene import PipelineState, Stats
 from app.ui import settings as store
 from app.ui.hud import Hud
 from app.ui.session import Session
-from app.ui.theme import DARK
 from app.ui.window import MainWindow
 from events.simulate.truth import Frame
 from events.sources.source import SourceError
@@ -107,7 +106,7 @@ def test_truth_stands_beside_the_prediction(show, qtbot):
 
 
 def test_dropped_windows_light_their_field_and_stay_counted(qtbot):
-    hud = Hud(DARK)
+    hud = Hud()
     qtbot.addWidget(hud)
     hud.show_stats(Stats())
     assert not hud.fields["dropped"].is_lit
@@ -119,7 +118,7 @@ def test_dropped_windows_light_their_field_and_stay_counted(qtbot):
 
 
 def test_fields_keep_their_width_whatever_they_show(qtbot):
-    hud = Hud(DARK)
+    hud = Hud()
     qtbot.addWidget(hud)
     hud.resize(760, 40)
     hud.show()
