@@ -118,7 +118,7 @@ class PlanarMotion:
     def warp_labels(
         self, labels: npt.NDArray[np.uint8], phase: float = 1.0
     ) -> npt.NDArray[np.uint8]:
-        """Return the (H, W) labels under each sensor pixel at ``phase``, 255 outside the picture.
+        """Return the (H, W) labels under the sensor's pixels at ``phase``, else OUTSIDE.
 
         Args:
             labels: (height, width) labels of the picture, at its size or any other of its shape.
@@ -217,7 +217,7 @@ def _mirror(index: int, length: int) -> int:
 def sample_nearest(
     labels: npt.NDArray[np.uint8], homography: npt.NDArray[np.float64], out: npt.NDArray[np.uint8]
 ) -> None:
-    """Take the label nearest to homography @ (x, y, 1) for every pixel of ``out``; 255 outside."""
+    """Take the label nearest to homography @ (x, y, 1) for every pixel of ``out``, or OUTSIDE."""
     height, width = labels.shape
     h = homography
     for y in range(out.shape[0]):
@@ -226,4 +226,4 @@ def sample_nearest(
             column = math.floor((h[0, 0] * x + h[0, 1] * y + h[0, 2]) / w + 0.5)
             row = math.floor((h[1, 0] * x + h[1, 1] * y + h[1, 2]) / w + 0.5)
             is_inside = 0 <= column < width and 0 <= row < height
-            out[y, x] = labels[row, column] if is_inside else 255
+            out[y, x] = labels[row, column] if is_inside else OUTSIDE
