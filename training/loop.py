@@ -80,7 +80,8 @@ def train(
     """
     folder.mkdir(parents=True, exist_ok=True)
     datasets = [load_dataset(name) for name in recipe.shares]
-    card = make_card(recipe, datasets, {"recipe": recipe.name, **(provenance or {})})
+    made_by = {"recipe": recipe.name, "data": list(recipe.shares), "seed": recipe.seed}
+    card = make_card(recipe, datasets, {**made_by, **(provenance or {})})
     torch.manual_seed(recipe.seed)
     module = Perception(card)
     if recipe.initial is not None:

@@ -41,12 +41,13 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 
 def test_a_run_writes_its_recipe_a_model_and_finite_losses(tmp_path: Path) -> None:
     seen: list[Progress] = []
-    path = train(RECIPE, tmp_path, device=CPU, report=seen.append, provenance={"seed": 0})
+    path = train(RECIPE, tmp_path, device=CPU, report=seen.append, provenance={"revision": "abc"})
     module, card = load_model(path)
     assert [progress.step for progress in seen] == list(range(6))
     assert {"recognition", "segmentation", "depth"} == set(seen[0].terms)
     assert (card.input_height, card.input_width) == (64, 96)
-    assert card.provenance == {"recipe": "test", "seed": 0}
+    made_by = {"recipe": "test", "data": ["synthetic"], "seed": 0, "revision": "abc"}
+    assert card.provenance == made_by
     assert all(torch.isfinite(value).all() for value in module.state_dict().values())
 
 
