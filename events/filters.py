@@ -10,10 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from events.filter_kernels import count_pixels, keep_supported, keep_unmasked, keep_unrefractory
-from events.packet import EVENT_DTYPE, EventPacket, SensorSize
-
-NEVER_US = -(2**62)
-"""Time of a pixel without events: long ago, and far enough from the end of int64 to subtract."""
+from events.packet import EVENT_DTYPE, NEVER_US, EventPacket, SensorSize
 
 Words = npt.NDArray[np.int64]
 

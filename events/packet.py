@@ -26,6 +26,9 @@ EVENT_DTYPE: np.dtype[np.void] = np.dtype(
 brighter (ON) and 0 for darker (OFF). Bytes 13 to 15 are padding of any value.
 """
 
+NEVER_US = -(2**62)
+"""Time of a pixel without events: long ago, and far enough from the end of int64 to subtract."""
+
 
 @dataclass(frozen=True, slots=True)
 class SensorSize:

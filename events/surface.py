@@ -6,10 +6,7 @@ import numba as nb
 import numpy as np
 import numpy.typing as npt
 
-from events.packet import EventPacket, SensorSize
-
-NEVER_US = -(2**62)
-"""Time of a pixel without events: long ago, and far enough from the end of int64 to subtract."""
+from events.packet import NEVER_US, EventPacket, SensorSize
 
 
 class Surface:

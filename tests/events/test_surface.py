@@ -3,8 +3,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from events.packet import EventPacket, SensorSize, empty_packet, pack_events
-from events.surface import NEVER_US, Surface
+from events.packet import NEVER_US, EventPacket, SensorSize, empty_packet, pack_events
+from events.surface import Surface
 
 SENSOR = SensorSize(6, 4)
 START_US = 1_700_000_000_000_000
