@@ -160,6 +160,14 @@ def test_a_scene_without_motion_stands_still() -> None:
     np.testing.assert_array_equal(depths[0], depths[1])
 
 
+def test_the_light_changes_the_picture_but_not_the_truth() -> None:
+    scene = Scene(dataclasses.replace(SMALL, motion=0.0, light_swing=0.5), 1)
+    frames = [scene.render(t_us) for t_us in range(0, 6_000_000, 500_000)]
+    levels = [frame.intensity.mean() for frame in frames]
+    assert max(levels) > 1.3 * min(levels)
+    assert all((frame.class_ids == frames[0].class_ids).all() for frame in frames)
+
+
 def test_the_resolution_does_not_change_the_scene() -> None:
     coarse = Scene(SMALL, 4).render(0)
     fine = Scene(dataclasses.replace(SMALL, width=192, height=144), 4).render(0)
