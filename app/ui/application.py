@@ -60,7 +60,7 @@ def run_gui(options: GuiOptions, open_source: OpenSource) -> int:
     # a screenshot shows the defaults, whoever takes it, and leaves no trace
     is_kept = options.screenshot is None
     preferences = preferences if is_kept else store.Preferences(recent=())
-    preferences = _with_options(preferences, options)
+    preferences = with_options(preferences, options)
     apply_theme(application, THEMES[preferences.theme])
     window = MainWindow(Session(open_source), preferences, settings if is_kept else None)
     if options.size is not None:
@@ -77,12 +77,15 @@ def run_gui(options: GuiOptions, open_source: OpenSource) -> int:
     return EXIT_FAILED if saved is not None and not saved() else code
 
 
-def _with_options(preferences: store.Preferences, options: GuiOptions) -> store.Preferences:
+def with_options(preferences: store.Preferences, options: GuiOptions) -> store.Preferences:
+    """Return ``preferences`` with what the command line asks for."""
     changes = {
         name: getattr(options, name)
         for name in ("engine", "provider", "theme")
         if getattr(options, name) is not None
     }
+    if options.engine:
+        changes["engine"] = str(Path(options.engine).resolve())  # remembered: for any folder
     return replace(preferences, **changes)
 
 

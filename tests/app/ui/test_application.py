@@ -2,7 +2,8 @@ import signal
 
 import pytest
 
-from app.ui.application import listen_for_signals
+from app.ui.application import GuiOptions, listen_for_signals, with_options
+from app.ui.settings import Preferences
 from events.recordings.open import open_recording
 
 
@@ -28,3 +29,12 @@ def test_ctrl_c_closes_the_window_and_its_recording(
     assert interrupted()
     with open_recording(path) as made:
         assert sum(len(packet) for packet in made.packets()) == recording.num_events
+
+
+def test_an_engine_of_the_command_line_is_remembered_for_any_folder(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    before = Preferences(engine="/old.onnx", provider="cpu")
+    asked = with_options(before, GuiOptions(engine="mine.onnx"))
+    assert (asked.engine, asked.provider) == (str(tmp_path / "mine.onnx"), "cpu")
+    assert with_options(before, GuiOptions(engine="")).engine == ""  # Saccade's own
+    assert with_options(before, GuiOptions()) == before
