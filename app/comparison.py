@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import numpy as np
-from PIL import Image as PillowImage
-from PIL import ImageDraw
 
+from app.caption import caption
 from app.render import Image, accumulated_image, depth_image, overlay_segmentation, side_by_side
 from app.truth_worker import Compared
 from events.simulate.kinds import SEGMENTATION_LABELS
 from events.simulate.truth import dominant_kind
 from models.results import Depth, Segmentation
-
-CAPTION_HEIGHT = 24
-INK, GROUND = (230, 237, 243), (14, 17, 22)
 
 
 def comparison_picture(compared: Compared, range_m: tuple[float, float]) -> Image:
@@ -39,9 +35,9 @@ def comparison_picture(compared: Compared, range_m: tuple[float, float]) -> Imag
     width = true_row.shape[1]
     at = f"{scene.packet.end_us / 1e6:.2f} s"
     rows = (
-        _caption(f"TRUTH   {dominant_kind(truth) or 'no object'}   {at}", width),
+        caption(f"TRUTH   {dominant_kind(truth) or 'no object'}   {at}", width),
         true_row,
-        _caption(f"PREDICTION   {said}   {compared.figures}", width),
+        caption(f"PREDICTION   {said}   {compared.figures}", width),
         said_row,
     )
     return np.concatenate(rows)
@@ -60,9 +56,3 @@ def _row(
     return side_by_side(
         [events, blank if depth is None else depth_image(depth, near_m=near_m, far_m=far_m)]
     )
-
-
-def _caption(text: str, width: int) -> Image:
-    line = PillowImage.new("RGB", (width, CAPTION_HEIGHT), GROUND)
-    ImageDraw.Draw(line).text((8, 6), text, fill=INK)
-    return np.asarray(line)

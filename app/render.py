@@ -197,12 +197,12 @@ def depth_ticks(near_m: float, far_m: float) -> list[float]:
     return [tick for tick in ticks if near_m * 0.999 <= tick <= far_m * 1.001]
 
 
-def side_by_side(images: Sequence[Image], *, gap: int = 4, color: Color = (14, 17, 22)) -> Image:
-    """Return pictures of one height in a row, ``gap`` columns of ``color`` between them."""
+def side_by_side(images: Sequence[Image], *, gap: int = 4) -> Image:
+    """Return pictures of one height in a row, ``gap`` columns of the background between them."""
     if len({image.shape[0] for image in images}) != 1:
         raise ValueError(f"pictures must have one height, got {[image.shape for image in images]}")
     height = images[0].shape[0]
     line = np.empty((height, gap, 3), np.uint8)
-    line[:] = color
+    line[:] = EventColors().background
     parts = [part for image in images for part in (line, image)]
     return np.concatenate(parts[1:], axis=1)

@@ -10,15 +10,12 @@ from typing import Self
 
 import av
 import numpy as np
-from PIL import Image as PillowImage
-from PIL import ImageDraw
 
+from app.caption import caption
 from app.render import Image, accumulated_image, depth_image, overlay_segmentation, side_by_side
 from app.scene import Scene
 
 CODEC = "libx264"
-CAPTION_HEIGHT = 24
-CAPTION_COLOR, CAPTION_GROUND = (230, 233, 238), (14, 17, 22)
 
 
 def picture(scene: Scene, depth_range_m: tuple[float, float]) -> Image:
@@ -36,10 +33,8 @@ def picture(scene: Scene, depth_range_m: tuple[float, float]) -> Image:
         name, score = prediction.recognition.top(1)[0]
         label = f"{name} {score:.0%}"
     image = side_by_side(panels)
-    caption = PillowImage.new("RGB", (image.shape[1], CAPTION_HEIGHT), CAPTION_GROUND)
-    text = f"{scene.packet.end_us / 1e6:.3f} s   {label}"
-    ImageDraw.Draw(caption).text((8, 6), text, fill=CAPTION_COLOR)
-    return np.concatenate([image, np.asarray(caption)])
+    words = caption(f"{scene.packet.end_us / 1e6:.3f} s   {label}", image.shape[1])
+    return np.concatenate([image, words])
 
 
 class VideoWriter:
