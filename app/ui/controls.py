@@ -26,8 +26,8 @@ from app.ui.theme import GRID, Theme, font
 class Check(QCheckBox):
     """A check box with a drawn tick."""
 
-    def __init__(self, text: str, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(text, parent)
+    def __init__(self, text: str, theme: Theme) -> None:
+        super().__init__(text)
         self._theme = theme
         self.setAccessibleName(text)
         self.setFont(font())
@@ -69,8 +69,8 @@ class Picker(QToolButton):
 
     picked = Signal(object)
 
-    def __init__(self, name: str, theme: Theme, parent: QWidget | None = None) -> None:
-        super().__init__(parent)
+    def __init__(self, name: str, theme: Theme) -> None:
+        super().__init__()
         self._name = name
         self._theme = theme
         self._labels: dict[object, str] = {}
@@ -175,11 +175,11 @@ def head(text: str) -> QLabel:
     return label
 
 
-def note(text: str = "", role: str = "secondary") -> QLabel:
+def note(text: str = "") -> QLabel:
     """Return a line of small text."""
     label = QLabel(text)
     label.setFont(font(9.0))
-    label.setProperty("role", role)
+    label.setProperty("role", "secondary")
     return label
 
 

@@ -76,10 +76,10 @@ class MessageBar(QWidget):
             f" border-bottom: 1px solid {theme.line}; }}"
         )
 
-    def show_message(self, text: str, role: str = "error", details: str = "") -> None:
+    def show_message(self, text: str, role: str = "error") -> None:
         """Show a message of one of ROLES; what happened and the cure in one sentence."""
         self._text, self._role = text, role
-        self._log.append(f"{text}\n{details}".strip())
+        self._log.append(text)
         self._label.setText(text)
         self._label.setToolTip(text)
         restyle(self._label, "message", role)
