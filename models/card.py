@@ -48,7 +48,7 @@ class ModelCard:
     encoder: dict[str, Any] = field(default_factory=dict)
     """The encoder's file name under ``kind``, and its Config; rebuilds the module."""
     provenance: dict[str, Any] = field(default_factory=dict)
-    """How it was made: recipe, command, data, seed and revision."""
+    """How it was made: recipe, command, data, seed and revision; figures, where measured."""
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:

@@ -44,7 +44,7 @@ def run(args: argparse.Namespace) -> int:
     fields = _parse_rest(args)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
     recipe = tyro.cli(Recipe, default=load_recipe(args.recipe), args=fields)
-    folder = args.output or Path("runs") / recipe.name
+    folder = args.output or Path("runs") / args.recipe
     if args.restart:
         (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
     if args.threads:

@@ -15,10 +15,12 @@ TINY = [
 
 
 def test_train_then_eval_a_recipe_with_fields_from_the_command_line(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    assert main(["train", "smoke", *TINY, "-o", str(tmp_path), "--seed", "5"]) == 0
+    monkeypatch.chdir(tmp_path)
+    assert main(["train", "smoke", *TINY, "--seed", "5"]) == 0
     model = Path(capsys.readouterr().out.strip())
+    assert model == Path("runs/smoke/model.safetensors")
     card = load_card(model)
     assert (card.input_height, card.input_width) == (32, 32)
     assert card.encoder["num_attention_heads"] == 4
