@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import time
-
 from app.scene import STAGES, Scene, Stats
 from app.timing import EventRate, QuantileWindow, WallRate
 from events.packet import EventPacket
@@ -26,7 +24,6 @@ class Counters:
         self._windows_done = WallRate()
         self._stages = {stage: QuantileWindow() for stage in STAGES}
         self._age = QuantileWindow()
-        self._newest_received_s: float | None = None
 
     def count_packet(self, received: EventPacket, kept: EventPacket) -> None:
         """Count one packet before and after the filters."""
@@ -43,19 +40,17 @@ class Counters:
         """Count a window that the stream completed."""
         self._windows_asked.add()
 
-    def count_scene(self, scene: Scene, received_s: float) -> None:
-        """Count a window that became a scene; its events came at ``received_s``."""
+    def count_scene(self, scene: Scene) -> None:
+        """Count a window that became a scene."""
         self.num_windows += 1
         self._windows_done.add()
         self._age.add(scene.age_ms)
-        self._newest_received_s = received_s
         if scene.prediction is not None:
             for stage, latency_ms in scene.latency.by_stage().items():
                 self._stages[stage].add(latency_ms)
 
     def stats(self) -> Stats:
         """Return the numbers that are known here; the pipeline adds the rest."""
-        newest_s = self._newest_received_s
         return Stats(
             clock_us=self.clock_us,
             event_rate=self._events_in.per_second(),
@@ -64,7 +59,6 @@ class Counters:
             windows_done_per_s=self._windows_done.per_second(),
             latency={stage: window.quantiles() for stage, window in self._stages.items()},
             age=self._age.quantiles(),
-            data_age_ms=0.0 if newest_s is None else 1e3 * (time.monotonic() - newest_s),
             num_events=self.num_events,
             num_filtered=self.num_filtered,
             num_windows=self.num_windows,

@@ -13,7 +13,7 @@ STAGES = ("represent", "infer", "decode", "total")
 
 
 class PipelineState(enum.Enum):
-    """Where a pipeline stands; the legal moves are in app.state."""
+    """Where a pipeline stands; the legal moves are in app.lifecycle."""
 
     IDLE = "idle"
     OPENING = "opening"
@@ -84,8 +84,6 @@ class Stats:
     """By the names in STAGES, over the last windows."""
     age: Quantiles = field(default_factory=Quantiles)
     """Scene.age_ms over the last windows."""
-    data_age_ms: float = 0.0
-    """Wall time since the events of the newest scene were received."""
     num_events: int = 0
     num_filtered: int = 0
     """Events that the filters removed."""

@@ -177,7 +177,7 @@ class Stream:
                 continue
             inference = self._inference_for(job.window.packet.sensor, inference)
             scene = self._scene(job.window, job.received_s, inference)
-            self.counters.count_scene(scene, job.received_s)
+            self.counters.count_scene(scene)
             self._publish(scene)
 
     def _inference_for(self, sensor: SensorSize, current: Inference | None) -> Inference | None:
