@@ -10,9 +10,7 @@ from types import TracebackType
 from typing import Self
 
 from events.packet import EventPacket, SensorSize
-from events.recordings.aedat4_writer import Aedat4Writer
-
-SUFFIX = ".aedat4"
+from events.recordings.aedat4_writer import SUFFIX, Aedat4Writer
 
 
 class FileRecorder:

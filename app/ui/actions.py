@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 
 from PySide6.QtWidgets import QFileDialog
 
-from app.recorder import SUFFIX, default_path
+from app.recorder import default_path
 from app.ui.settings import CHOICES, SPEEDS
+from events.recordings.aedat4_writer import SUFFIX
 
 if TYPE_CHECKING:
     from app.ui.window import MainWindow

@@ -6,6 +6,8 @@ import argparse
 import math
 from pathlib import Path
 
+from events.sources.open import FORMS, open_source
+
 MAX_WAIT_S = 3600.0
 
 
@@ -15,7 +17,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "input",
         nargs="?",
         metavar="INPUT",
-        help="FILE | camera[:SERIAL] | tcp://HOST:PORT | unix:PATH | synthetic[:SEED]",
+        help=FORMS,
     )
     parser.add_argument("--engine", metavar="E", help="engine file; default: Saccade's own")
     parser.add_argument("--provider", choices=("auto", "cpu", "cuda", "tensorrt"))
@@ -71,7 +73,6 @@ def window_size(text: str) -> tuple[int, int]:
 def run(args: argparse.Namespace) -> int:
     """Show the window until it is closed."""
     from app.ui.application import GuiOptions, run_gui
-    from events.sources.open import open_source
 
     options = GuiOptions(
         text=args.input,

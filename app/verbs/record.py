@@ -15,11 +15,12 @@ from rich.text import Text
 
 from app.cli import EXIT_INTERRUPTED, UserError
 from app.interrupt import interrupt_flag
-from app.recorder import SUFFIX, FileRecorder, default_path, refuse_input
+from app.recorder import FileRecorder, default_path, refuse_input
+from events.recordings.aedat4_writer import SUFFIX
+from events.recordings.compression import Compression
 from events.sources.open import open_source
 from events.sources.source import Seekable, Source
 
-COMPRESSIONS = ("none", "lz4", "lz4_high", "zstd", "zstd_high")
 PROGRESS_PERIOD_S = 0.25
 
 
@@ -38,7 +39,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="the file to write (default: named after the camera and the time)",
     )
     parser.add_argument("--seconds", type=_seconds, metavar="S", help="stop after so long")
-    parser.add_argument("--compression", choices=COMPRESSIONS, default="lz4")
+    names = [member.name.lower() for member in Compression]
+    parser.add_argument("--compression", choices=names, default="lz4")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli import EXIT_INTERRUPTED, UserError
+from events.sources.open import FORMS, open_source
 
 if TYPE_CHECKING:
     from app.pipeline import Pipeline
@@ -24,10 +25,7 @@ if TYPE_CHECKING:
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's options."""
-    parser.add_argument(
-        "input", metavar="INPUT",
-        help="FILE | camera[:SERIAL] | tcp://HOST:PORT | unix:PATH | synthetic[:SEED]",
-    )  # fmt: skip
+    parser.add_argument("input", metavar="INPUT", help=FORMS)
     parser.add_argument(
         "-o",
         "--output",
@@ -64,7 +62,6 @@ def run(args: argparse.Namespace) -> int:
     from app.interrupt import interrupt_flag
     from app.pipeline import Pipeline, PipelineConfig
     from app.scene import PipelineState
-    from events.sources.open import open_source
     from events.windows import WindowConfig
 
     engine = load_engine(args.engine, args.provider)
