@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import resource
@@ -35,12 +36,15 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
-@pytest.fixture
-def small_disk() -> Iterator[None]:
-    """Files of this process may have 2,000 bytes: writing more fails as on a full disk."""
+@contextlib.contextmanager
+def small_disk(num_bytes: int = 2_000) -> Iterator[None]:
+    """Files of this process may have ``num_bytes``: writing more fails as on a full disk.
+
+    Around the one call that writes: pytest's own output may be a file, too.
+    """
     limits = resource.getrlimit(resource.RLIMIT_FSIZE)
     before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)  # an error instead of the end
-    resource.setrlimit(resource.RLIMIT_FSIZE, (2_000, limits[1]))
+    resource.setrlimit(resource.RLIMIT_FSIZE, (num_bytes, limits[1]))
     try:
         yield
     finally:
@@ -61,31 +65,30 @@ def scene(index: int) -> Scene:
     )
 
 
-def test_a_full_disk_leaves_whole_rows(tmp_path: Path, small_disk: None) -> None:
+def test_a_full_disk_leaves_whole_rows(tmp_path: Path) -> None:
     path = tmp_path / "out.jsonl"
     scenes = (scene(index) for index in range(1000))
-    with LineWriter(path) as writer, pytest.raises(OSError, match=r"out\.jsonl"):
+    with small_disk(), LineWriter(path) as writer, pytest.raises(OSError, match=r"out\.jsonl"):
         any(writer.write(each) for each in scenes)
     rows = path.read_text()
     assert rows.endswith("\n")
     assert [json.loads(row)["index"] for row in rows.splitlines()] == list(range(rows.count("\n")))
 
 
-def test_a_full_disk_leaves_no_part_of_a_window(
-    tmp_path: Path, small_disk: None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_full_disk_leaves_no_part_of_a_window(tmp_path: Path) -> None:
     writer = ArrayWriter(tmp_path / "arrays")
-    resource.setrlimit(resource.RLIMIT_FSIZE, (100, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
-    with pytest.raises(OSError, match=r"window_000007\.npz"):
+    with small_disk(100), pytest.raises(OSError, match=r"window_000007\.npz"):
         writer.write(scene(7))
     assert list((tmp_path / "arrays").iterdir()) == []
 
 
 def test_a_full_disk_leaves_no_half_of_a_conversion(
-    recording: Path, tmp_path: Path, small_disk: None, capsys: pytest.CaptureFixture[str]
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     out = tmp_path / "out.aedat4"
-    assert main(["convert", str(recording), str(out), "--compression", "none"]) == 1
+    with small_disk():
+        code = main(["convert", str(recording), str(out), "--compression", "none"])
+    assert code == 1
     error = capsys.readouterr().err
     assert error.startswith(f"saccade: {out} was not written: ")
     assert error.count("\n") == 1
