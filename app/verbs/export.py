@@ -39,6 +39,7 @@ def run(args: argparse.Namespace) -> int:
     from export.parity import Tolerance, compare
     from export.stretch import grids_of
 
+    source = open_source(args.recording)  # its libraries load now: Ctrl-C there ends at once
     # The engine gets its name only once it has passed.
     unproven = args.output.with_name(f".{args.output.stem}.unproven.onnx")
     try:
@@ -55,7 +56,7 @@ def run(args: argparse.Namespace) -> int:
             _say("quantising MatMul and Gemm to int8")
             to_int8(unproven, unproven)
         _say(f"comparing engine and model on {args.recording}")
-        grids = grids_of(open_source(args.recording), read_card(unproven), args.windows)
+        grids = grids_of(source, read_card(unproven), args.windows)
         report = compare(args.model, unproven, grids)
         _say(str(report))
         failures = report.failures(tolerance)
