@@ -76,12 +76,12 @@ def build_encoder(card: ModelCard) -> Encoder:
     return encoder
 
 
-def describe_encoder(kind: str, config: object) -> dict[str, object]:
-    """Return what ModelCard.encoder holds for a Config of ``models/encoders/<kind>.py``."""
+def describe_encoder(config: object) -> dict[str, object]:
+    """Return what ModelCard.encoder holds for a Config of a file in models/encoders."""
     if not dataclasses.is_dataclass(config) or isinstance(config, type):
         raise TypeError(f"an encoder's config must be a dataclass, got {type(config).__name__}")
     values: dict[str, object] = json.loads(json.dumps(dataclasses.asdict(config)))
-    return {"kind": kind, **values}
+    return {"kind": type(config).__module__.rpartition(".")[2], **values}
 
 
 def _tupled(value: object) -> object:

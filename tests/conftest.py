@@ -52,11 +52,14 @@ def no_thread_outlives_its_test() -> Iterator[None]:
 
 
 def _new_threads(before: set[threading.Thread]) -> list[threading.Thread]:
-    # A dummy stands for a foreign thread (Qt's, a library's) that once ran Python: it never ends.
+    # A dummy stands for a foreign thread (Qt's, a library's) that once ran Python: it never ends,
+    # nor does the watchdog of the progress bars inside torch.onnx.
     return [
         thread
         for thread in threading.enumerate()
-        if thread not in before and not isinstance(thread, threading._DummyThread)
+        if thread not in before
+        and not isinstance(thread, threading._DummyThread)
+        and thread.name != "tqdm_monitor"
     ]
 
 

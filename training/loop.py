@@ -57,7 +57,7 @@ def make_card(recipe: Recipe, datasets: list[DataSet], provenance: dict[str, obj
         recognition_labels=recognition,
         segmentation_labels=segmentation,
         palette=tuple(color_of(label) for label in segmentation),
-        encoder=describe_encoder("hybrid", recipe.encoder),
+        encoder=describe_encoder(recipe.encoder),
         provenance=provenance,
     )
 

@@ -5,9 +5,16 @@ from __future__ import annotations
 import argparse
 import os
 import sys
+import threading
+from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.cli import UserError
+from app.interrupt import interrupt_flag
+
+if TYPE_CHECKING:
+    from export.parity import Grid
 
 DEFAULT_NUM_WINDOWS = 32
 
@@ -57,7 +64,8 @@ def run(args: argparse.Namespace) -> int:
             to_int8(unproven, unproven)
         _say(f"comparing engine and model on {args.recording}")
         grids = grids_of(source, read_card(unproven), args.windows)
-        report = compare(args.model, unproven, grids)
+        with interrupt_flag() as interrupted:  # an exception may get lost in a runtime's callback
+            report = compare(args.model, unproven, _until(interrupted, grids))
         _say(str(report))
         failures = report.failures(tolerance)
         if failures:
@@ -83,6 +91,14 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"{args.output} exists: choose another name or give --overwrite")
     if args.windows < 1:
         raise UserError(f"--windows must be at least 1, got {args.windows}")
+
+
+def _until(interrupted: threading.Event, grids: Iterable[Grid]) -> Iterator[Grid]:
+    """Yield the grids; raise KeyboardInterrupt at the next one after a Ctrl-C."""
+    for grid in grids:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        yield grid
 
 
 def _build_half(model_path: Path, engine_path: Path) -> None:

@@ -19,7 +19,7 @@ CARD = ModelCard(
     input_width=96,
     tasks=("recognition", "depth"),
     recognition_labels=("cup", "ball"),
-    encoder=describe_encoder("hybrid", hybrid.Config(stem_width=8)),
+    encoder=describe_encoder(hybrid.Config(stem_width=8)),
     provenance={"seed": 3},
 )
 

@@ -60,7 +60,7 @@ def test_depth_stays_inside_the_card_s_range_whatever_the_input() -> None:
 def test_the_default_network_has_at_most_8_million_parameters() -> None:
     card = replace(
         CARD,
-        encoder=describe_encoder("hybrid", recipe().encoder),
+        encoder=describe_encoder(recipe().encoder),
         recognition_labels=tuple(map(str, range(210))),
         segmentation_labels=tuple(map(str, range(21))),
     )

@@ -2,7 +2,6 @@ import av
 import pytest
 
 from app.cli import main
-from app.engines import DEFAULT_ENGINE
 
 
 def test_headless_it_sums_up_and_films_truth_and_prediction(tmp_path, tiny_engine, capsys):
@@ -32,7 +31,6 @@ def test_a_film_must_be_an_mp4(tmp_path, capsys):
     assert "must be named *.mp4" in capsys.readouterr().err
 
 
-@pytest.mark.skipif(not DEFAULT_ENGINE.is_file(), reason="the default engine is not built yet")
 def test_the_engine_that_ships_agrees_with_the_truth(tmp_path, capsys):
     assert main(["demo", "--seconds", "0.5", "-o", str(tmp_path / "demo.mp4")]) == 0
     assert "kind of the dominant object" in capsys.readouterr().out
