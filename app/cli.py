@@ -29,6 +29,8 @@ VERBS = {
 MIN_LIKENESS = 0.5
 
 EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+IMPORT_POLL_S = 0.01
+"""How often a Ctrl-C that met an import looks whether it is through."""
 
 
 class UserError(Exception):
@@ -59,7 +61,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 class _Interruptible:
-    """While open, SIGTERM does what Ctrl-C does, and Ctrl-C also ends a library's import."""
+    """While open, SIGTERM does what Ctrl-C does, and Ctrl-C waits for a library's import."""
 
     def __enter__(self) -> None:
         self._previous: dict[int, Any] = {}
@@ -68,21 +70,27 @@ class _Interruptible:
         self._previous[signal.SIGTERM] = signal.signal(signal.SIGTERM, _terminate)
         if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
             self._previous[signal.SIGINT] = signal.signal(signal.SIGINT, _interrupt)
+            if hasattr(signal, "setitimer"):
+                self._previous[signal.SIGALRM] = signal.signal(signal.SIGALRM, _interrupt)
 
     def __exit__(self, *exc_info: object) -> None:
+        if hasattr(signal, "SIGALRM") and signal.SIGALRM in self._previous:
+            signal.setitimer(signal.ITIMER_REAL, 0)
         for number, handler in self._previous.items():
             signal.signal(number, handler)
 
 
 def _interrupt(signum: int, frame: FrameType | None) -> None:
-    """Raise KeyboardInterrupt; during an import end at once.
+    """Raise KeyboardInterrupt; in the middle of an import, as soon as that is through.
 
     Libraries in C take an exception there for a bad installation (numpy) or abort (PySide6).
     """
     while frame is not None:
         if frame.f_code.co_filename.startswith("<frozen importlib"):
-            _say("interrupted")
-            os._exit(EXIT_INTERRUPTED)  # nothing is open yet
+            if not hasattr(signal, "setitimer"):  # Windows
+                raise KeyboardInterrupt
+            signal.setitimer(signal.ITIMER_REAL, IMPORT_POLL_S)
+            return
         frame = frame.f_back
     raise KeyboardInterrupt
 

@@ -95,11 +95,11 @@ except BaseException as error:
     raise ImportError("as numpy says it") from error
 """
 INFO_THAT_IMPORTS = """
-import sys, types
+import sys, time, types
 from app import cli
 verb = types.ModuleType("app.verbs.info")
 verb.add_arguments = lambda parser: None
-verb.run = lambda args: __import__("slow_library")
+verb.run = lambda args: (__import__("slow_library"), time.sleep(0.5)) and 0
 sys.modules["app.verbs.info"] = verb
 sys.exit(cli.main(["info"]))
 """
