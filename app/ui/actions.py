@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from PySide6.QtWidgets import QFileDialog
 
 from app.recorder import default_path
+from app.ui.camera_dialog import CameraDialog, has_controls
 from app.ui.settings import CHOICES, SPEEDS
 from events.recordings.aedat4_writer import SUFFIX
 
@@ -125,6 +126,17 @@ class Actions:
             self._window.showNormal()
         else:
             self._window.showFullScreen()
+
+    def show_camera(self) -> None:
+        """Show the camera's own settings, or say why there are none."""
+        source = self._session.source
+        if not has_controls(source):
+            self._parts.messages.show_message(
+                "no controls: only an open USB camera has contrast thresholds and biases", "note"
+            )
+            return
+        self.camera_dialog = CameraDialog(source, self._window)
+        self.camera_dialog.show()
 
     def toggle_sheet(self) -> None:
         self._parts.sheet.toggle()

@@ -48,6 +48,7 @@ SHORTCUTS = (
     Shortcut("ask_recording", ("Ctrl+O",), "Open a recording", "Files"),
     Shortcut("toggle_recording", ("Ctrl+R",), "Record, stop recording", "Files"),
     Shortcut("focus_filters", ("Ctrl+F",), "To the filters", "Files"),
+    Shortcut("show_camera", ("Ctrl+B",), "Camera controls, biases", "Files"),
     Shortcut("toggle_sheet", ("F1", "?"), "This sheet", "Files"),
     Shortcut("close", ("Ctrl+Q",), "Quit", "Files"),
     Shortcut("escape", ("Esc",), "Close, leave full screen", "Files"),

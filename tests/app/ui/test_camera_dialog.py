@@ -1,0 +1,76 @@
+"""The camera's settings, on a stand-in camera that behaves as documented."""
+
+from __future__ import annotations
+
+import pytest
+from PySide6.QtCore import Qt
+from PySide6.QtWidgets import QCheckBox, QComboBox, QSpinBox, QWidget
+from stand_in_devices import StandInDavis, StandInDevice
+
+from app.ui.camera_dialog import CameraDialog, has_controls
+from events.live import controls as live
+
+
+class OpenCamera:
+    """A source with a device, as CameraSource hands its controls on."""
+
+    def __init__(self, device: object) -> None:
+        self.device = device
+
+    def controls(self) -> list[live.Control]:
+        return live.controls(self.device)
+
+    def set_control(self, name: str, value: live.Value) -> live.Control:
+        return live.set_control(self.device, name, value)
+
+
+@pytest.fixture(params=[StandInDevice, StandInDavis])
+def dialog(request: pytest.FixtureRequest, qtbot):
+    parent = QWidget()
+    qtbot.addWidget(parent)
+    camera = OpenCamera(request.param())
+    assert has_controls(camera)
+    yield CameraDialog(camera, parent)
+
+
+def test_every_control_has_a_row_with_its_value(dialog) -> None:
+    found = {control.name: control for control in dialog._source.controls()}
+    assert set(dialog.rows) == set(found)
+    for name, row in dialog.rows.items():
+        assert row.accessibleName()
+        if isinstance(row, QSpinBox):
+            assert row.value() == found[name].value
+            assert (row.minimum(), row.maximum()) == (found[name].minimum, found[name].maximum)
+        elif isinstance(row, QCheckBox):
+            assert row.isChecked() == found[name].value
+
+
+def test_a_change_reaches_the_camera_and_the_dialog_says_so(dialog) -> None:
+    for name, row in dialog.rows.items():
+        if isinstance(row, QSpinBox) and row.maximum() > row.minimum():
+            row.setValue(
+                row.minimum() if row.value() > row.minimum() else row.value() + row.singleStep()
+            )
+            wanted = row.value()
+        elif isinstance(row, QCheckBox):
+            row.toggle()
+            wanted = row.isChecked()
+        elif isinstance(row, QComboBox):
+            row.setCurrentIndex((row.currentIndex() + 1) % row.count())
+            wanted = row.currentText()
+            row.textActivated.emit(wanted)
+        else:
+            continue
+        now = {control.name: control.value for control in dialog._source.controls()}
+        assert now[name] == wanted
+        assert str(wanted) in dialog.message.text()
+
+
+def test_a_refused_value_is_explained_and_nothing_breaks(dialog) -> None:
+    dialog._change("contrast_of_the_moon", 3)
+    assert "contrast_of_the_moon" in dialog.message.text()
+
+
+def test_without_a_camera_the_key_says_why(window, qtbot) -> None:
+    qtbot.keyClick(window, Qt.Key.Key_B, Qt.KeyboardModifier.ControlModifier)
+    assert "only an open USB camera" in window.parts.messages.text
