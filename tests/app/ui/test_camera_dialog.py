@@ -24,13 +24,18 @@ class OpenCamera:
         return live.set_control(self.device, name, value)
 
 
+@pytest.fixture
+def owner(qtbot) -> QWidget:
+    widget = QWidget()
+    qtbot.addWidget(widget)
+    return widget
+
+
 @pytest.fixture(params=[StandInDevice, StandInDavis])
-def dialog(request: pytest.FixtureRequest, qtbot):
-    parent = QWidget()
-    qtbot.addWidget(parent)
+def dialog(request: pytest.FixtureRequest, owner: QWidget) -> CameraDialog:
     camera = OpenCamera(request.param())
     assert has_controls(camera)
-    yield CameraDialog(camera, parent)
+    return CameraDialog(camera, owner)
 
 
 def test_every_control_has_a_row_with_its_value(dialog) -> None:
