@@ -135,8 +135,7 @@ class Actions:
                 "no controls: only an open USB camera has contrast thresholds and biases", "note"
             )
             return
-        self.camera_dialog = CameraDialog(source, self._window)
-        self.camera_dialog.show()
+        CameraDialog(source, self._window).show()
 
     def toggle_sheet(self) -> None:
         self._parts.sheet.toggle()

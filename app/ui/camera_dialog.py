@@ -6,6 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeGuard
 
+from PySide6.QtCore import Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -41,6 +42,7 @@ class CameraDialog(QDialog):
         super().__init__(parent)
         self.setWindowTitle("Camera controls")
         self.resize(440, 520)
+        self.setAttribute(Qt.WidgetAttribute.WA_DeleteOnClose)  # the next one reads anew
         self._source = source
         self.rows: dict[str, QWidget] = {}
         self.message = QLabel("Changes go to the camera at once.")
