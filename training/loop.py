@@ -190,7 +190,7 @@ def _batches(
 ) -> Iterator[Batch]:
     """Yield the batches of every stage from ``first_step`` on."""
     stage_start = num_samples = 0
-    shares = dict(zip((d.name for d in datasets), recipe.shares.values(), strict=True))
+    shares = list(recipe.shares.values())
     for stage in recipe.stages:
         done = min(max(first_step - stage_start, 0), stage.steps)
         if done < stage.steps:

@@ -23,8 +23,8 @@ def rows(engine_path: Path) -> Iterator[Row]:
         raise FileNotFoundError(f"no engine {engine_path}: choose another with --engine")
     command = [sys.executable, "-m", "app.ui.stopwatch"]
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen"}
-    for seconds in (0.0, SECONDS):  # the first run fills the kernels' cache
-        arguments = [str(time.time()), str(engine_path), str(RATE), str(seconds or 1.0)]
+    for seconds in (1.0, SECONDS):  # the first run fills the kernels' cache
+        arguments = [str(time.time()), str(engine_path), str(RATE), str(seconds)]
         done = subprocess.run(
             [*command, *arguments], capture_output=True, text=True, env=environment,
             timeout=LIMIT_S, check=False,

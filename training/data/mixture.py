@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -23,7 +23,7 @@ class Mixture(Dataset[Any]):
     def __init__(
         self,
         datasets: list[DataSet],
-        shares: Mapping[str, float],
+        shares: Sequence[float],
         card: ModelCard,
         *,
         height: int,
@@ -32,7 +32,7 @@ class Mixture(Dataset[Any]):
         embedding_width: int = 0,
     ) -> None:
         self.datasets = datasets
-        weights = np.array([shares[dataset.name] for dataset in datasets], np.float64)
+        weights = np.array(shares, np.float64)
         self.shares = weights / weights.sum()
         self.card = card
         self.vocabularies = [Vocabulary(card, dataset) for dataset in datasets]

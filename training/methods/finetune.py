@@ -41,19 +41,21 @@ class Finetune(Method):
         super().__init__()
         self.config = config
         self.module = module
-        recognition = module.heads["recognition"]
-        assert isinstance(recognition, Recognition)
-        self.recognition = [recognition]  # in a list, so that its weights are listed once
-        self.project = (
-            nn.Linear(recognition.pooled_width, embedding_width) if config.distillation else None
-        )
+        width = self._recognition.pooled_width
+        self.project = nn.Linear(width, embedding_width) if config.distillation else None
+
+    @property
+    def _recognition(self) -> Recognition:
+        head = self.module.heads["recognition"]
+        assert isinstance(head, Recognition)
+        return head
 
     def forward(self, batch: Batch) -> StepOutput:
         maps = self.module.encoder(batch.events)
         terms = self.module.losses(self.module.answer(maps), batch.targets)
         weights = dict(self.config.weights)
         if self.project is not None:
-            said = self.project(self.recognition[0].pool(maps[-1]))
+            said = self.project(self._recognition.pool(maps[-1]))
             terms["distillation"] = cosine_distance(said.float(), batch.embedding)
             weights["distillation"] = self.config.distillation
         weighted = [weights.get(name, 1.0) * term for name, term in terms.items()]
