@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from events.recordings.aedat4 import Aedat4Recording
+from events.recordings.formats.aedat4 import Aedat4Recording
 
 _ROUNDS = 7
 

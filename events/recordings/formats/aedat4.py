@@ -23,13 +23,22 @@ from events.recordings.aedat4_header import VERSION_LINE
 from events.recordings.compression import Buffer
 from events.recordings.recording import MAX_QUIET_US, Damage, Frame, RecordingError, Stream
 
+NAME = "AEDAT4"
+SUFFIXES = (".aedat4",)
+HAS_MARK = True
+
 T = TypeVar("T")
 _LONGEST_EXPOSURE_US = 2_000_000
 
 
-def is_aedat4(start: bytes) -> bool:
+def matches(first: bytes, path: Path) -> bool:
     """Whether a file that starts with these bytes is meant to be AEDAT4."""
-    return start[: len(VERSION_LINE)] == VERSION_LINE[: len(start)] and len(start) > 0
+    return first[: len(VERSION_LINE)] == VERSION_LINE[: len(first)] and len(first) > 0
+
+
+def open_(path: Path, sensor: SensorSize | None) -> Aedat4Recording:
+    """Open a file; its header says the sensor's size."""
+    return Aedat4Recording(path)
 
 
 class Aedat4Recording:
