@@ -9,7 +9,6 @@ import numpy as np
 import numpy.typing as npt
 
 from events.representations.letterbox import Letterbox
-from events.representations.sliding import network_grid
 from events.sources.source import Seekable, Source
 from events.windows import WindowConfig, slide
 from models.card import ModelCard
@@ -31,6 +30,6 @@ def grids_of(
             source.set_speed(math.inf)
         letterbox = Letterbox(source.sensor, card.input_height, card.input_width)
         for window in slide(source.packets(), config):
-            yield network_grid(window.packet, card.spec, letterbox).copy()
+            yield card.spec.network_input(window.packet, letterbox).copy()
             if window.index + 1 == num_windows:
                 return

@@ -7,9 +7,9 @@ import json
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from events.representations.voxel_grid import VoxelGridSpec
+from events.representations.representation import Spec, describe_spec, make_spec
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 METADATA_KEY = "saccade"
 """Key of the card's JSON in safetensors' and ONNX's metadata."""
 
@@ -26,10 +26,12 @@ class ModelCard:
     the window [end - window_us, end), letterboxed from the sensor (see Letterbox).
     Its outputs are those of ``recognition`` (1, K) logits, ``segmentation`` (1, S, h, w) logits
     and ``depth`` (1, 1, h, w) metres whose task is listed in ``tasks``; h and w divide the input's.
+    Where there are no tasks it is a bare encoder with the output ``tokens`` (1, D, h, w): its final
+    normalised tokens.
     """
 
     name: str
-    spec: VoxelGridSpec
+    spec: Spec
     window_us: int
     stride_us: int
     """Distance of windows that the network is meant to run at; any other is allowed."""
@@ -67,7 +69,8 @@ class ModelCard:
 
     def to_json(self) -> str:
         """Return the card as JSON text."""
-        return json.dumps(dataclasses.asdict(self), sort_keys=True)
+        values = dataclasses.asdict(self)
+        return json.dumps({**values, "spec": describe_spec(self.spec)}, sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> ModelCard:
@@ -92,7 +95,8 @@ class ModelCard:
         if unknown:
             raise CardError(f"the model's metadata has unknown fields {', '.join(unknown)}")
         try:
-            values["spec"] = VoxelGridSpec(**values["spec"])
+            values["spec"] = make_spec(values["spec"])
+            values["schema_version"] = SCHEMA_VERSION
             values["palette"] = tuple(tuple(color) for color in values.get("palette", ()))
             for key in ("tasks", "recognition_labels", "segmentation_labels", "depth_range_m"):
                 if key in values:

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from events.representations.letterbox import Letterbox
 from models.card import ModelCard
-from models.results import Depth, Prediction, Recognition, Segmentation
+from models.results import Depth, Prediction, Recognition, Segmentation, TokenMap
 
 
 def decode(
@@ -32,7 +32,12 @@ def decode(
         least_m, most_m = card.depth_range_m
         depth_m = np.clip(np.nan_to_num(outputs["depth"][0, 0], nan=most_m), least_m, most_m)
         depth = Depth(letterbox.to_sensor_image(depth_m))
-    return Prediction(recognition=recognition, segmentation=segmentation, depth=depth)
+    tokens = None
+    if "tokens" in outputs:
+        tokens = TokenMap(outputs["tokens"][0].astype(np.float32), letterbox)  # a copy
+    return Prediction(
+        recognition=recognition, segmentation=segmentation, depth=depth, tokens=tokens
+    )
 
 
 def softmax(logits: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:

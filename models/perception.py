@@ -21,12 +21,13 @@ NECK_WIDTH = 48
 
 
 class Perception(nn.Module):
-    """An encoder, a neck, and a head for each task of the card."""
+    """An encoder, a neck, and a head for each task of the card; without tasks a bare encoder."""
 
     def __init__(self, card: ModelCard) -> None:
         super().__init__()
         self.encoder = build_encoder(card)
-        self.neck = FeaturePyramid(self.encoder.widths, NECK_WIDTH)
+        if card.tasks:
+            self.neck = FeaturePyramid(self.encoder.widths, self.encoder.strides, NECK_WIDTH)
         self.heads: nn.ModuleDict = nn.ModuleDict(
             {task: self._head(task, card) for task in card.tasks}
         )
@@ -44,6 +45,8 @@ class Perception(nn.Module):
 
     def forward(self, events: Tensor) -> dict[str, Tensor]:
         """Return each task's raw output (see ModelCard) for (B, C, H, W) representations."""
+        if not self.heads:
+            return {"tokens": self.encoder.tokens(events).map}
         return self.answer(self.encoder(events))
 
     def answer(self, maps: list[Tensor]) -> dict[str, Tensor]:

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from events.representations.letterbox import Letterbox
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Recognition:
@@ -46,6 +48,16 @@ class Depth:
     """(H, W) metres, positive and finite, at the sensor's resolution."""
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TokenMap:
+    """What a bare encoder says: one feature vector for each cell of its input."""
+
+    features: npt.NDArray[np.float32]
+    """(D, h, w), at the network's own resolution."""
+    letterbox: Letterbox
+    """Where the sensor's pixels lie in the network's input, of which h and w are divisors."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Prediction:
     """Everything one engine pass said; a task that the engine does not have is None."""
@@ -53,3 +65,4 @@ class Prediction:
     recognition: Recognition | None = None
     segmentation: Segmentation | None = None
     depth: Depth | None = None
+    tokens: TokenMap | None = None

@@ -11,7 +11,6 @@ import torch
 
 from events.packet import SensorSize
 from events.representations.letterbox import Letterbox
-from events.representations.sliding import network_grid
 from models.card import ModelCard
 from models.decode import decode
 from models.perception import Perception
@@ -108,7 +107,7 @@ def _infer(
     grids = []
     for window in windows:
         letterbox = Letterbox(window.packet.sensor, card.input_height, card.input_width)
-        grids.append(network_grid(window.packet, card.spec, letterbox))
+        grids.append(card.spec.network_input(window.packet, letterbox))
     device = next(module.parameters()).device
     batch = torch.from_numpy(np.stack(grids)).to(device, memory_format=torch.channels_last)
     outputs = {task: value.float().cpu().numpy() for task, value in module(batch).items()}

@@ -11,7 +11,6 @@ import numpy as np
 from app.bench.row import Row, alternating_ms
 from app.bench.streams import SENSOR, random_packet
 from events.representations.letterbox import Letterbox
-from events.representations.sliding import network_grid
 from export.backends import onnxruntime
 from models.decode import decode
 
@@ -30,7 +29,7 @@ def rows(engine_path: Path) -> Iterator[Row]:
     first = next(iter(engines.values()))
     card = first.card
     letterbox = Letterbox(SENSOR, card.input_height, card.input_width)
-    grid = network_grid(random_packet(NUM_EVENTS, card.window_us), card.spec, letterbox).copy()
+    grid = card.spec.network_input(random_packet(NUM_EVENTS, card.window_us), letterbox).copy()
     latency_ms = alternating_ms(
         {name: lambda engine=engine: engine.run(grid) for name, engine in engines.items()},  # type: ignore[misc]
         num_rounds=30,

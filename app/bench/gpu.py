@@ -10,7 +10,6 @@ from app.bench.row import Row, alternating_ms
 from app.bench.streams import SENSOR, random_packet
 from events.packet import EventPacket
 from events.representations.letterbox import Letterbox
-from events.representations.sliding import network_grid
 from export.backends import onnxruntime
 
 NUM_EVENTS = (50_000, 500_000)
@@ -35,7 +34,7 @@ def rows(engine_path: Path) -> Iterator[Row]:
         packet = random_packet(num_events, card.window_us)
 
         def on_host(packet: EventPacket = packet) -> None:
-            engine.run(network_grid(packet, card.spec, letterbox))
+            engine.run(card.spec.network_input(packet, letterbox))
 
         def on_device(packet: EventPacket = packet) -> None:
             grid = gridder.grid(packet)

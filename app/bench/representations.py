@@ -22,7 +22,7 @@ from app.bench.voxel_baselines import (
 from events.packet import EventPacket, SensorSize, pack_events
 from events.representations.letterbox import Letterbox
 from events.representations.normalization import normalize
-from events.representations.sliding import SlidingGrid, network_grid
+from events.representations.sliding import SlidingGrid
 from events.representations.voxel_grid import VoxelGridSpec, voxel_grid
 
 SECTION = "representations"
@@ -186,7 +186,7 @@ def _ring_ms(
             if name == "ring":
                 sliding.grid(window)
             else:
-                network_grid(window, spec, letterbox, out)
+                spec.network_input(window, letterbox, out)
             durations[name].append(1e3 * (time.perf_counter() - started_s))
     ring_ms, scratch_ms = (float(np.median(values[4:])) for values in durations.values())
     return ring_ms, scratch_ms
@@ -203,7 +203,7 @@ def letterbox_rows() -> Iterator[Row]:
         costs_ms = shuffled_ms(
             {
                 "full": partial(voxel_grid, packet, spec, full),
-                "direct": partial(network_grid, packet, spec, letterbox, small),
+                "direct": partial(spec.network_input, packet, letterbox, small),
             },
             is_cold=True,
         )

@@ -13,12 +13,14 @@ import numpy as np
 import numpy.typing as npt
 
 from events.packet import EventPacket
+from events.representations.letterbox import Letterbox, place
 from events.representations.normalization import FLAT_VARIANCE, Normalization, normalize
+from events.representations.representation import Spec, check_sensor, grid_buffer
 from events.representations.scatter import scatter_window
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class VoxelGridSpec:
+class VoxelGridSpec(Spec):
     """Everything that decides a voxel grid's values."""
 
     num_bins: int = 5
@@ -56,6 +58,40 @@ class VoxelGridSpec:
     def build(self, packet: EventPacket) -> npt.NDArray[np.float32]:
         return voxel_grid(packet, self)
 
+    def network_input(
+        self,
+        packet: EventPacket,
+        letterbox: Letterbox,
+        out: npt.NDArray[np.float32] | None = None,
+    ) -> npt.NDArray[np.float32]:
+        """Return the (C, height, width) float32 network input of a packet.
+
+        An input cell is the sum of its sensor pixels; where the sensor has fewer pixels than the
+        input, the value of the pixel under its centre. Cells outside the letterbox are 0.
+        Normalisation comes last, over the input's cells.
+        """
+        check_sensor(packet, letterbox)
+        height, width = letterbox.height, letterbox.width
+        out = grid_buffer((self.num_channels, height, width), out)
+        flat = out.reshape(-1)
+        if letterbox.scale <= 1:
+            scatter_packet(
+                packet, self, flat,
+                num_cells=height * width, columns=letterbox.columns, rows=letterbox.rows,
+            )  # fmt: skip
+        else:
+            sensor = packet.sensor
+            planes = np.empty((self.num_channels, sensor.height, sensor.width), np.float32)
+            scatter_packet(packet, self, planes.reshape(-1), num_cells=sensor.height * sensor.width)
+            out[:] = 0
+            rows, columns = letterbox.source_rows, letterbox.source_columns
+            place(planes, rows, columns, *letterbox.content[:2], out)
+        normalize(flat, self.normalization)
+        return out
+
+
+spec = VoxelGridSpec
+
 
 def voxel_grid(
     packet: EventPacket, spec: VoxelGridSpec, out: npt.NDArray[np.float32] | None = None
@@ -77,20 +113,6 @@ def voxel_grid(
     flat = out.reshape(-1)
     scatter_packet(packet, spec, flat, num_cells=height * width)
     normalize(flat, spec.normalization)
-    return out
-
-
-def grid_buffer(
-    shape: tuple[int, int, int], out: npt.NDArray[np.float32] | None
-) -> npt.NDArray[np.float32]:
-    """Return ``out`` if it can hold a grid of ``shape``, or a new array if it is None."""
-    if out is None:
-        return np.empty(shape, np.float32)
-    if out.shape != shape or out.dtype != np.float32 or not out.flags.c_contiguous:
-        raise ValueError(
-            f"out must be C-contiguous float32 of shape {shape}, "
-            f"got {out.dtype} of shape {out.shape}"
-        )
     return out
 
 

@@ -14,12 +14,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from models.encoders.encoder import Encoder
+from models.encoders.encoder import Encoder, EncoderConfig
 from models.layers import DropPath, convolution
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+@dataclass(frozen=True, kw_only=True)
+class Config(EncoderConfig):
     """Sizes of the hybrid encoder."""
 
     widths: tuple[int, ...] = (48, 96, 160, 256)

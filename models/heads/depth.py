@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from models.heads.head import Head, Targets
+from models.heads.head import Head, Targets, at_size
 from models.layers import convolution
 
 
@@ -34,6 +34,7 @@ class Depth(Head):
     def loss(self, output: Tensor, targets: Targets) -> Tensor:
         """Return the mean absolute log ratio: 0.1 is about 10 % off."""
         known = targets.depth_m > 0
+        output = at_size(output, targets.depth_m)
         truth = torch.where(known, targets.depth_m, output[:, 0].detach())
         error = (output[:, 0].log() - truth.log()).abs()
         return (error * known).sum() / known.sum().clamp(min=1)

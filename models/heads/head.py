@@ -30,3 +30,11 @@ class Head(nn.Module):
     def loss(self, output: Tensor, targets: Targets) -> Tensor:
         """Return the mean loss over what is known; a zero with a gradient where nothing is."""
         raise NotImplementedError
+
+
+def at_size(output: Tensor, target_BHW: Tensor) -> Tensor:
+    """Return a (B, C, h, w) output at the size of a (B, H, W) target, bilinear in between."""
+    size = target_BHW.shape[1:]
+    if output.shape[2:] == size:
+        return output
+    return nn.functional.interpolate(output.float(), size=size, mode="bilinear")

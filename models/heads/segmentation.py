@@ -7,7 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
-from models.heads.head import Head, Targets
+from models.heads.head import Head, Targets, at_size
 from models.layers import convolution
 
 UNKNOWN = 255
@@ -33,6 +33,7 @@ class Segmentation(Head):
 
     def loss(self, output: Tensor, targets: Targets) -> Tensor:
         known_BHW = targets.segmentation != UNKNOWN
+        output = at_size(output, targets.segmentation)
         logits_PC = output.float().permute(0, 2, 3, 1)[known_BHW]
         truth_P = targets.segmentation[known_BHW]
         if not len(truth_P):

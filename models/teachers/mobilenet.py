@@ -13,13 +13,11 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
+from models.teachers.teacher import TeacherError
+
 INPUT_SIZE = 224
 WIDTH = 1024
 """Length of an embedding."""
-
-
-class TeacherError(Exception):
-    """A teacher cannot be had; the message says what is missing and the cure."""
 
 
 class MobileNetEmbedding:

@@ -9,7 +9,6 @@ from scripted_source import SENSOR, random_packets
 from app.engines import load_engine
 from app.inference import Inference
 from events.representations.letterbox import Letterbox
-from events.representations.sliding import network_grid
 from events.windows import WindowConfig, slide
 from export.backends.backend import Engine
 from models.decode import decode
@@ -33,7 +32,7 @@ def test_windows_are_inferred_as_if_each_were_alone(engine: Engine, config: Wind
     inference = Inference(engine, SENSOR)
     for window in slide(random_packets(20), config):
         found, latency = inference.infer(window)
-        grid = network_grid(window.packet, card.spec, letterbox)
+        grid = card.spec.network_input(window.packet, letterbox)
         expected = decode(card, engine.run(grid), letterbox)
         assert found.recognition is not None
         assert expected.recognition is not None

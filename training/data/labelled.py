@@ -13,7 +13,6 @@ from torch import Tensor
 
 from events.packet import EventPacket, SensorSize
 from events.representations.letterbox import Letterbox
-from events.representations.sliding import network_grid
 from models.card import ModelCard
 from models.heads.head import Targets
 from models.heads.segmentation import UNKNOWN
@@ -127,7 +126,7 @@ def to_sample(
 ) -> Sample:
     """Return a window as an input of ``height`` x ``width`` and targets of a quarter of it."""
     letterbox = Letterbox(window.packet.sensor, height, width)
-    grid = network_grid(window.packet, card.spec, letterbox)
+    grid = card.spec.network_input(window.packet, letterbox)
     label = vocabulary.recognition.get(window.label, -1) if window.label is not None else -1
     rows, columns, inside = _label_cells(letterbox)
     class_ids = np.full(inside.shape, UNKNOWN, np.uint8)

@@ -9,7 +9,7 @@ from events.packet import EventPacket, SensorSize, pack_events
 from events.representations.letterbox import Letterbox
 from events.representations.normalization import normalize
 from events.representations.ring import BinRing
-from events.representations.sliding import SlidingGrid, network_grid
+from events.representations.sliding import SlidingGrid
 from events.representations.voxel_grid import VoxelGridSpec, voxel_grid, voxel_grid_reference
 from events.windows import WindowConfig, slide
 
@@ -68,7 +68,7 @@ def test_every_window_equals_the_one_from_scratch(
     for number, step in enumerate(steps):  # repeats, small steps, jumps ahead and back
         offset_us += step * bin_us + (odd_us if number == 3 else 0)
         window = window_of(packet, offset_us, length_us)
-        expected = network_grid(window, spec, letterbox)
+        expected = spec.network_input(window, letterbox)
         np.testing.assert_allclose(sliding.grid(window), expected, rtol=1e-6, atol=1e-6)
 
 
@@ -79,7 +79,7 @@ def test_windows_of_a_long_stream_equal_those_from_scratch_at_any_stride(stride_
     sliding = SlidingGrid(spec, letterbox, 500)
     config = WindowConfig(length_us=500, stride_us=stride_us)
     for window in slide([stream(5_000, 30_000, seed=1)], config):
-        expected = network_grid(window.packet, spec, letterbox)
+        expected = spec.network_input(window.packet, letterbox)
         np.testing.assert_allclose(sliding.grid(window.packet), expected, rtol=1e-6, atol=1e-6)
 
 
@@ -109,7 +109,7 @@ def test_another_stream_at_the_same_time_is_noticed_without_a_reset() -> None:
         sliding.grid(window_of(first, offset_us, 500))
     for offset_us in (300, 400, 500):
         window = window_of(second, offset_us, 500)
-        np.testing.assert_array_equal(sliding.grid(window), network_grid(window, spec, letterbox))
+        np.testing.assert_array_equal(sliding.grid(window), spec.network_input(window, letterbox))
 
 
 @pytest.mark.parametrize(
@@ -122,7 +122,7 @@ def test_grids_that_cannot_slide_are_made_from_scratch(choices: dict[str, Any]) 
     packet = stream(500, 3_000, seed=0)
     for offset_us in (0, 100, 200):
         window = window_of(packet, offset_us, 500)
-        np.testing.assert_array_equal(sliding.grid(window), network_grid(window, spec, letterbox))
+        np.testing.assert_array_equal(sliding.grid(window), spec.network_input(window, letterbox))
 
 
 @settings(max_examples=50, deadline=None)
@@ -144,7 +144,7 @@ def test_a_cell_of_a_smaller_input_is_the_sum_of_its_pixels(
     expected = np.zeros((spec.num_channels, HEIGHT, WIDTH), np.float32)
     index = (slice(None), letterbox.y_lut[:, None], letterbox.x_lut[None, :])
     np.add.at(expected, index, pixels)
-    np.testing.assert_allclose(network_grid(packet, raw, letterbox), expected, atol=1e-5)
+    np.testing.assert_allclose(raw.network_input(packet, letterbox), expected, atol=1e-5)
 
 
 def test_a_cell_of_a_larger_input_is_the_pixel_under_it() -> None:
@@ -153,7 +153,7 @@ def test_a_cell_of_a_larger_input_is_the_pixel_under_it() -> None:
     top, left, height, width = letterbox.content
     spec = VoxelGridSpec()
     pixels = voxel_grid(packet, spec)
-    grid = network_grid(packet, spec, letterbox, np.full((5, HEIGHT, WIDTH), np.nan, np.float32))
+    grid = spec.network_input(packet, letterbox, np.full((5, HEIGHT, WIDTH), np.nan, np.float32))
     content = grid[:, top : top + height, left : left + width]
     rows = np.minimum(((np.arange(height) + 0.5) / letterbox.scale).astype(int), 11)
     columns = np.minimum(((np.arange(width) + 0.5) / letterbox.scale).astype(int), 8)

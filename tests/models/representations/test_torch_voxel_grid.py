@@ -8,7 +8,6 @@ import torch
 
 from events.packet import EventPacket, SensorSize, empty_packet, pack_events
 from events.representations.letterbox import Letterbox
-from events.representations.sliding import network_grid
 from events.representations.voxel_grid import VoxelGridSpec
 from models.representations.voxel_grid import EventGridder
 
@@ -52,5 +51,5 @@ def test_the_torch_twin_equals_the_definition(spec: VoxelGridSpec, size: tuple[i
         grid = gridder.grid(packet)
         assert grid.dtype == torch.float32
         np.testing.assert_allclose(
-            grid.numpy(), network_grid(packet, spec, letterbox), rtol=1e-4, atol=1e-5
+            grid.numpy(), spec.network_input(packet, letterbox), rtol=1e-4, atol=1e-5
         )
