@@ -6,7 +6,6 @@ Nothing in the file is trusted: what cannot be true is skipped and counted in ``
 
 from __future__ import annotations
 
-from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from types import TracebackType
@@ -15,13 +14,14 @@ from typing import Self, TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from events.packet import EventArray, EventPacket, SensorSize, join_events
+from events.packet import EventArray, EventPacket, SensorSize
 from events.recordings import aedat4_payloads
 from events.recordings.aedat4_events import Aedat4Events
 from events.recordings.aedat4_file import Aedat4File
 from events.recordings.aedat4_header import VERSION_LINE
 from events.recordings.compression import Buffer
-from events.recordings.recording import MAX_QUIET_US, Damage, Frame, RecordingError, Stream
+from events.recordings.packets import packet_of, packets_of
+from events.recordings.recording import Damage, Frame, RecordingError, Stream
 
 NAME = "AEDAT4"
 SUFFIXES = (".aedat4",)
@@ -91,31 +91,11 @@ class Aedat4Recording:
         self, start_us: int | None = None, end_us: int | None = None, duration_us: int = 10_000
     ) -> Iterator[EventPacket]:
         """Yield touching packets of ``duration_us``; see Recording."""
-        if duration_us <= 0:
-            raise ValueError(f"duration_us must be positive, got {duration_us}")
         first_us, last_us = self._span()
         end_us = last_us if end_us is None else min(end_us, last_us)
         start_us = first_us if start_us is None else max(start_us, first_us)
-        pending: list[EventArray] = []
-        num_lost = 0
-        for events, num_lost_here in self._events.batches(start_us, end_us):
-            num_lost += num_lost_here
-            while len(events):
-                if not pending and events["t"][0] - start_us > MAX_QUIET_US:
-                    start_us = int(events["t"][0])
-                stop_us = start_us + duration_us
-                if events["t"][-1] < stop_us:
-                    pending.append(events)
-                    break
-                cut = bisect_left(events["t"], stop_us)
-                if cut:
-                    pending.append(events[:cut])
-                yield self._packet(pending, start_us, min(stop_us, end_us), num_lost)
-                pending, num_lost, start_us, events = [], 0, stop_us, events[cut:]
-        while start_us < end_us and end_us - start_us <= max(MAX_QUIET_US, duration_us):
-            stop_us = min(start_us + duration_us, end_us)
-            yield self._packet(pending, start_us, stop_us, num_lost)
-            pending, num_lost, start_us = [], 0, stop_us
+        batches = self._events.batches(start_us, end_us)
+        yield from packets_of(batches, self._sensor, start_us, end_us, duration_us)
 
     def event_batches(self) -> Iterator[EventArray]:
         """Yield all events, checked and in order, in the pieces in which they are decoded."""
@@ -127,7 +107,8 @@ class Aedat4Recording:
         end_us = max(start_us, end_us)
         batches = list(self._events.batches(start_us, end_us))
         parts = [events for events, _ in batches if len(events)]
-        return self._packet(parts, start_us, end_us, sum(num_lost for _, num_lost in batches))
+        num_lost = sum(num_lost for _, num_lost in batches)
+        return packet_of(parts, self._sensor, start_us, end_us, num_lost)
 
     def frames(self, start_us: int | None = None, end_us: int | None = None) -> Iterator[Frame]:
         """Yield the images of [start_us, end_us)."""
@@ -160,11 +141,6 @@ class Aedat4Recording:
         traceback: TracebackType | None,
     ) -> None:
         self.close()
-
-    def _packet(
-        self, parts: list[EventArray], start_us: int, end_us: int, num_lost: int
-    ) -> EventPacket:
-        return EventPacket(join_events(parts), self._sensor, start_us, end_us, num_lost)
 
     def _span(self) -> tuple[int, int]:
         span = self._events.span()
