@@ -84,6 +84,7 @@ def describe_encoder(config: object) -> dict[str, object]:
     if not dataclasses.is_dataclass(config) or isinstance(config, type):
         raise TypeError(f"an encoder's config must be a dataclass, got {type(config).__name__}")
     values: dict[str, object] = json.loads(json.dumps(dataclasses.asdict(config)))
+    values.pop("initial", None)  # where training began is no part of what was built
     return {"kind": type(config).__module__.rpartition(".")[2], **values}
 
 

@@ -69,6 +69,22 @@ class Encoder(nn.Module):
 class EncoderConfig(ABC):
     """Sizes of an encoder; a choice is one file in this folder with a ``Config`` of this kind."""
 
+    initial: str | None = None
+    """Hub name or local folder of published weights that training starts from. Not part of a model
+    file, which has weights of its own."""
+
     @abstractmethod
     def build(self, num_channels: int) -> Encoder:
         """Return an encoder for ``num_channels`` input channels, initialised as the file says."""
+
+    def load_initial(self, encoder: Encoder) -> None:
+        """Fill ``encoder``, built by this Config, with the weights that ``initial`` names.
+
+        Raises:
+            ValueError: this encoder has no published weights.
+        """
+        if self.initial is not None:
+            raise ValueError(
+                f"no published weights are known for the encoder {type(self).__module__}: "
+                "leave --encoder.initial out"
+            )

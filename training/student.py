@@ -1,0 +1,77 @@
+"""The network that a run trains: made of a recipe, its start taken from another model file."""
+
+from __future__ import annotations
+
+import logging
+from pathlib import Path
+
+from models.card import CardError, ModelCard
+from models.model_file import load_model
+from models.palette import color_of
+from models.perception import Perception, describe_encoder
+from training.data.mixture import DEPTH_RANGE_M
+from training.recipe import Recipe
+
+log = logging.getLogger(__name__)
+
+
+def make_card(
+    recipe: Recipe,
+    *,
+    tasks: tuple[str, ...] = (),
+    recognition_labels: tuple[str, ...] = (),
+    segmentation_labels: tuple[str, ...] = (),
+) -> ModelCard:
+    """Return the card of the model that a recipe trains; without tasks, of a bare encoder."""
+    last = recipe.stages[-1]
+    return ModelCard(
+        name=recipe.name,
+        spec=recipe.spec,
+        window_us=recipe.window_us,
+        stride_us=recipe.stride_us,
+        input_height=last.height,
+        input_width=last.width,
+        tasks=tasks,
+        recognition_labels=recognition_labels,
+        segmentation_labels=segmentation_labels,
+        palette=tuple(color_of(label) for label in segmentation_labels),
+        depth_range_m=DEPTH_RANGE_M,
+        encoder=describe_encoder(recipe.encoder),
+    )
+
+
+def build_student(recipe: Recipe, card: ModelCard) -> Perception:
+    """Return the network of ``card``, its start as the encoder's and the recipe's ``initial`` say.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CardError: the file is no model file, or its encoder or representation differ.
+    """
+    module = Perception(card)
+    recipe.encoder.load_initial(module.encoder)
+    if recipe.initial is not None:
+        start_from(Path(recipe.initial), module, card)
+    return module
+
+
+def start_from(path: Path, module: Perception, card: ModelCard) -> None:
+    """Load a model file's weights into ``module``: the encoder's, and the heads' where they fit.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CardError: the file is no model file, or its encoder or representation differ.
+    """
+    start, start_card = load_model(path)
+    for item in ("encoder", "spec"):
+        if getattr(start_card, item) != getattr(card, item):
+            raise CardError(
+                f"{path} cannot be the start of this run: its {item} is "
+                f"{getattr(start_card, item)}, the recipe's is {getattr(card, item)}"
+            )
+    same = ("tasks", "recognition_labels", "segmentation_labels")
+    if all(getattr(start_card, item) == getattr(card, item) for item in same):
+        module.load_state_dict(start.state_dict())
+        return
+    module.encoder.load_state_dict(start.encoder.state_dict())
+    if card.tasks:
+        log.info("%s gives the encoder; the heads start anew", path)
