@@ -1,0 +1,249 @@
+"""The contract of published checkpoints: a file here reads one paper's weights into our encoders.
+
+Such a file has ``TITLE``, ``ARXIV`` and ``read(path) -> (Perception, ModelCard)``: a bare encoder
+with the weights, and a card that says how it must be fed: as its authors fed it.
+
+Reading is strict. Every tensor of a checkpoint is used, or dropped for a reason that the card
+repeats; a tensor that is missing, unknown or of another shape ends the reading in one line.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import importlib
+import pickle
+import pkgutil
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from events.representations.representation import Spec
+from models.card import ModelCard
+from models.encoders.encoder import EncoderConfig
+from models.perception import Perception, describe_encoder
+
+NUM_NAMED = 4
+"""Names that an error shows before it only counts."""
+WRAPPER = "module."
+"""What torch's DataParallel and DistributedDataParallel put before every name."""
+
+
+class OfficialError(ValueError):
+    """A file is not the published checkpoint that it was said to be."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Where one of our parameters is found: a published tensor, or what is made of it."""
+
+    name: str
+    convert: Callable[[Tensor], Tensor] | None = None
+
+    def value(self, tensors: Mapping[str, Tensor]) -> Tensor:
+        """Return the parameter's value."""
+        tensor = tensors[self.name]
+        return tensor if self.convert is None else self.convert(tensor)
+
+
+def third(index: int, name: str) -> Source:
+    """Return the query (0), key (1) or value (2) rows of a tensor that stacks them."""
+    return Source(name, lambda stacked: stacked.chunk(3)[index])
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Published:
+    """A published encoder and what it was trained on."""
+
+    name: str
+    paper: str
+    """Title and arXiv id."""
+    encoder: EncoderConfig
+    spec: Spec
+    window_us: int
+    stride_us: int
+    height: int
+    """Of the input."""
+    width: int
+    notes: tuple[str, ...] = ()
+    """What its users should know: what the card cannot say, and what the authors left open."""
+
+
+def official_names() -> list[str]:
+    """Return the names of all published encoders: the files of this folder that have a ``read``."""
+    folder = str(Path(__file__).parent)
+    names = sorted(module.name for module in pkgutil.iter_modules([folder]))
+    return [name for name in names if hasattr(_module(name), "read")]
+
+
+def read_official(name: str, path: Path) -> tuple[Perception, ModelCard]:
+    """Read a published checkpoint.
+
+    Args:
+        name: One of ``official_names()``.
+        path: The file as its authors gave it out.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OfficialError: the name is unknown, or the file is not such a checkpoint.
+    """
+    if name not in official_names():
+        raise OfficialError(
+            f"no published encoder {name!r}: choose from {', '.join(official_names())}"
+        )
+    model: tuple[Perception, ModelCard] = _module(name).read(path)
+    return model
+
+
+def read_tensors(path: Path, nested: Iterable[str] = ()) -> dict[str, Tensor]:
+    """Return the tensors of a checkpoint by name, without data-parallel prefixes.
+
+    Only tensors and plain containers are unpickled, never code.
+
+    Args:
+        path: A file of ``torch.save``.
+        nested: Keys under which the authors' code puts the weights; the first one present, at
+            each level, is opened, and what lies beside it (an optimizer, a step) is left.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OfficialError: the file holds no such dictionary.
+    """
+    if not path.is_file():
+        raise FileNotFoundError(f"no checkpoint {path}: check the name")
+    try:
+        content = torch.load(path, map_location="cpu", weights_only=True)
+    except (pickle.UnpicklingError, RuntimeError, EOFError, KeyError, OSError) as error:
+        reason = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
+        raise OfficialError(
+            f"{path} is not a checkpoint of torch.save with weights alone, or a damaged one: "
+            f"{reason}"
+        ) from None
+    keys = list(nested)
+    while isinstance(content, dict):
+        inner = next((key for key in keys if isinstance(content.get(key), dict)), None)
+        if inner is None:
+            break
+        content = content[inner]
+    if not isinstance(content, dict) or not content:
+        raise OfficialError(f"{path} holds no tensors by name, but a {type(content).__name__}")
+    strangers = [key for key, value in content.items() if not isinstance(value, Tensor)]
+    if strangers:
+        raise OfficialError(f"{path} holds more than tensors: {shortened(strangers)}")
+    return {str(key).removeprefix(WRAPPER): value for key, value in content.items()}
+
+
+def shape_of(tensors: Mapping[str, Tensor], name: str, path: Path) -> tuple[int, ...]:
+    """Return the shape of a tensor that tells the encoder's sizes.
+
+    Raises:
+        OfficialError: there is no such tensor.
+    """
+    if name not in tensors:
+        raise OfficialError(f"{path} has no tensor {name!r}: it is another kind of checkpoint")
+    return tuple(tensors[name].shape)
+
+
+def count_blocks(names: Iterable[str], prefix: str) -> int:
+    """Return how many blocks are numbered after ``prefix``: 12 for "blocks.0." to "blocks.11."."""
+    numbers = {name[len(prefix) :].split(".")[0] for name in names if name.startswith(prefix)}
+    return len({number for number in numbers if number.isdigit()})
+
+
+def build_model(
+    published: Published,
+    path: Path,
+    tensors: Mapping[str, Tensor],
+    layout: Mapping[str, Source],
+    dropped: Mapping[str, str],
+) -> tuple[Perception, ModelCard]:
+    """Return the published encoder with its weights, in eval mode, and its card.
+
+    Args:
+        published: What it is.
+        path: Where the tensors were read from.
+        tensors: By published name.
+        layout: Where each parameter of our encoder, by its own name, is found.
+        dropped: Why each tensor that the layout does not name is left out.
+
+    Raises:
+        OfficialError: a tensor is missing, unknown or of another shape.
+    """
+    dropped = {name: reason for name, reason in dropped.items() if name in tensors}
+    card = ModelCard(
+        name=published.name,
+        spec=published.spec,
+        window_us=published.window_us,
+        stride_us=published.stride_us,
+        input_height=published.height,
+        input_width=published.width,
+        tasks=(),
+        encoder=describe_encoder(published.encoder),
+        provenance={
+            "paper": published.paper,
+            "checkpoint": path.name,
+            "sha256": _sha256(path),
+            "notes": list(published.notes),
+            "dropped": _by_reason(dropped),
+        },
+    )
+    module = Perception(card)
+    fill(module.encoder, tensors, layout, dropped, path)
+    return module.eval(), card
+
+
+def fill(
+    encoder: nn.Module,
+    tensors: Mapping[str, Tensor],
+    layout: Mapping[str, Source],
+    dropped: Mapping[str, str],
+    path: Path,
+) -> None:
+    """Load every parameter of ``encoder``; see ``build_model``.
+
+    Raises:
+        OfficialError: a tensor is missing, unknown or of another shape.
+    """
+    state = encoder.state_dict()
+    assert set(state) == set(layout), sorted(set(state) ^ set(layout))
+    used = {source.name for source in layout.values()}
+    missing = sorted(used - set(tensors))
+    unknown = sorted(set(tensors) - used - set(dropped))
+    problems = [f"misses {shortened(missing)}"] if missing else []
+    problems += [f"has {shortened(unknown)}, which nothing here uses"] if unknown else []
+    if problems:
+        raise OfficialError(f"{path} is not the published layout: it {' and '.join(problems)}")
+    values = {name: source.value(tensors) for name, source in layout.items()}
+    for name, value in values.items():
+        if value.shape != state[name].shape:
+            raise OfficialError(
+                f"{path}: tensor {layout[name].name!r} gives {tuple(value.shape)}, "
+                f"the encoder's {name} is {tuple(state[name].shape)}"
+            )
+    encoder.load_state_dict({name: value.float() for name, value in values.items()})
+
+
+def shortened(names: list[str]) -> str:
+    """Return the first names, and how many more there are."""
+    more = f" and {len(names) - NUM_NAMED} more" if len(names) > NUM_NAMED else ""
+    return ", ".join(str(name) for name in names[:NUM_NAMED]) + more
+
+
+def _by_reason(dropped: Mapping[str, str]) -> dict[str, Any]:
+    """Return what was dropped as a card tells it: the names under each reason."""
+    reasons: dict[str, list[str]] = {}
+    for name, reason in sorted(dropped.items()):
+        reasons.setdefault(reason, []).append(name)
+    return {reason: shortened(names) for reason, names in reasons.items()}
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _module(name: str) -> Any:
+    return importlib.import_module(f"models.official.{name}")
