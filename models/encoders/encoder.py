@@ -46,6 +46,9 @@ class Encoder(nn.Module):
     """Channels of each feature map, finest first."""
     strides: tuple[int, ...]
     """Input pixels per cell of each feature map: each the one before or a multiple of it."""
+    activation_checkpointing: bool = False
+    """Compute blocks again in the backward pass instead of keeping what is inside them; a run sets
+    it on the instance, so that it is no part of a model file."""
 
     def forward(self, events: Tensor) -> list[Tensor]:
         """Return the feature maps of a (B, C, H, W) representation.

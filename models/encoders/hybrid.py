@@ -5,8 +5,6 @@ attention over the coarsest map with positions from a depthwise convolution as i
 "Conditional Positional Encodings for Vision Transformers", ICLR 2023, so that any input size runs.
 """
 
-# B batch, N tokens, D width of a token, H height, W width of a map
-
 from __future__ import annotations
 
 from dataclasses import dataclass
@@ -15,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from models.encoders.encoder import Encoder, EncoderConfig
-from models.layers import DropPath, convolution
+from models.layers import AttentionBlock, DropPath, convolution
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -103,28 +101,3 @@ class ResidualBlock(nn.Module):
 
     def forward(self, features: Tensor) -> Tensor:
         return torch.relu(features + self.drop(self.second(self.first(features))))
-
-
-class AttentionBlock(nn.Module):
-    """Pre-norm self-attention and a two-layer perceptron over (B, N, D) tokens."""
-
-    def __init__(self, width: int, num_heads: int, drop_path: float) -> None:
-        super().__init__()
-        self.num_heads = num_heads
-        self.norm1 = nn.LayerNorm(width)
-        self.qkv = nn.Linear(width, 3 * width)
-        self.out = nn.Linear(width, width)
-        self.norm2 = nn.LayerNorm(width)
-        self.mlp = nn.Sequential(
-            nn.Linear(width, 4 * width), nn.GELU(), nn.Linear(4 * width, width)
-        )
-        self.drop = DropPath(drop_path)
-
-    def forward(self, tokens_BND: Tensor) -> Tensor:
-        B, N, D = tokens_BND.shape
-        qkv = self.qkv(self.norm1(tokens_BND)).reshape(B, N, 3, self.num_heads, D // self.num_heads)
-        query, key, value = qkv.permute(2, 0, 3, 1, 4).unbind(0)
-        mixed = nn.functional.scaled_dot_product_attention(query, key, value)
-        tokens_BND = tokens_BND + self.drop(self.out(mixed.transpose(1, 2).reshape(B, N, D)))
-        widened: Tensor = self.drop(self.mlp(self.norm2(tokens_BND)))
-        return tokens_BND + widened
