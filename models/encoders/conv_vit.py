@@ -15,7 +15,6 @@ import torch
 from torch import Tensor, nn
 
 from models.encoders.encoder import Encoder, EncoderConfig
-from models.encoders.maskable import MaskableEncoder
 from models.layers import (
     AttentionBlock,
     ChannelNorm,
@@ -26,6 +25,7 @@ from models.layers import (
     run_block,
     sincos_positions,
 )
+from models.masking import MaskableEncoder
 
 STRIDES = (4, 8, 16)
 

@@ -22,8 +22,8 @@ import torch
 from torch import Tensor, nn
 
 from models.encoders.encoder import Encoder, EncoderConfig
-from models.encoders.maskable import MaskableEncoder
 from models.layers import gather_tokens, initialize_xavier, run_block
+from models.masking import MaskableEncoder
 
 if TYPE_CHECKING:
     from transformers.models.swin.modeling_swin import SwinStage

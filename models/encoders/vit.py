@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from torch import Tensor, nn
 
 from models.encoders.encoder import Encoder, EncoderConfig
-from models.encoders.maskable import MaskableEncoder
 from models.layers import (
     AttentionBlock,
     PatchEmbedding,
@@ -23,6 +22,7 @@ from models.layers import (
     run_block,
     sincos_positions,
 )
+from models.masking import MaskableEncoder
 
 FUSED_BLOCKS = (2, 4)
 """Beside the last, the blocks whose outputs masked modelling fuses, counted from 1."""
