@@ -14,7 +14,8 @@ from events.representations.letterbox import Letterbox
 from models.card import ModelCard
 from models.decode import decode
 from models.perception import Perception
-from training.data.labelled import DataSet, LabelledWindow, Vocabulary
+from training.data.batch import Vocabulary
+from training.data.dataset import DataSet, LabelledWindow
 from training.metrics import AbsoluteRelativeError, IntersectionOverUnion, TopK
 
 NUM_FOR_MEAN_DEPTH = 64
@@ -38,7 +39,9 @@ class Evaluation:
 
     def __init__(self, card: ModelCard, dataset: DataSet, mean_depth_m: float) -> None:
         self.card = card
-        self.vocabulary = Vocabulary(card, dataset)
+        self.vocabulary = Vocabulary(
+            card.recognition_labels, card.segmentation_labels, dataset.segmentation_labels
+        )
         self.labels = dataset.segmentation_labels
         self.num = 0
         self.top = TopK()

@@ -3,17 +3,23 @@
 from __future__ import annotations
 
 import dataclasses
+import difflib
 import importlib
 import json
 import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal
+from pathlib import Path
+from typing import Any, Literal
 
 import training.recipes
+from events.representations.representation import Spec
 from events.representations.voxel_grid import VoxelGridSpec
 from models.encoders import hybrid
-from training.methods import finetune
+from models.encoders.encoder import EncoderConfig
+from training.data.feed import DataConfig
+from training.methods.method import MethodConfig
+from training.optim import OptimizerConfig
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,6 +31,11 @@ class Stage:
     width: int
     batch_size: int
 
+    def __post_init__(self) -> None:
+        for name in ("steps", "height", "width", "batch_size"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"a stage's {name} must be at least 1, got {getattr(self, name)}")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
@@ -33,43 +44,33 @@ class Recipe:
     name: str
     stages: tuple[Stage, ...]
     """In order; the last one's input size is the model's."""
-    shares: dict[str, float]
-    """How often each data set is drawn, by its file name in training/data/sets."""
-    initial: str | None = None
-    """Model file whose weights the run starts from; None is random ones."""
-    encoder: hybrid.Config = field(default_factory=hybrid.Config)
-    method: finetune.Config = field(default_factory=finetune.Config)
-    spec: VoxelGridSpec = field(
+    data: DataConfig
+    method: MethodConfig
+    encoder: EncoderConfig = field(default_factory=hybrid.Config)
+    spec: Spec = field(
         default_factory=lambda: VoxelGridSpec(num_bins=5, normalization="nonzero_rms")
     )
+    """The representation that the encoder is fed."""
     window_us: int = 50_000
     stride_us: int = 20_000
-    learning_rate: float = 1e-3
-    """Peak, reached after ``warmup_steps``, falling along a cosine to a hundredth."""
-    warmup_steps: int = 300
-    schedule_steps: int | None = None
-    """Length of the cosine; None is the run's own. A run that another continues may stop high."""
-    weight_decay: float = 0.05
-    max_grad_norm: float = 1.0
+    optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
+    initial: str | None = None
+    """Model file whose weights the run starts from; None is random ones."""
     ema_decay: float = 0.999
-    """Of the averaged weights, which are the ones evaluated and saved."""
+    """Of the averaged weights, which are the ones evaluated and saved; 0 saves the last ones."""
+    precision: Literal["bf16", "fp16", "fp32"] = "bf16"
+    """Of the forward pass; weights and losses stay float32."""
     file_dtype: Literal["float32", "float16"] = "float32"
     """Of the weights in the model file; half the size costs nothing that can be measured."""
     seed: int = 0
     num_workers: int = 1
+    """Processes that make samples; 0 makes them in the training process."""
     checkpoint_every: int = 500
     log_every: int = 20
 
     def __post_init__(self) -> None:
         if not self.stages:
             raise ValueError("a recipe needs at least one stage")
-        for stage in self.stages:
-            if stage.height % 32 or stage.width % 32:
-                raise ValueError(
-                    f"input sizes must be multiples of 32, got {stage.width}x{stage.height}"
-                )
-            if stage.steps < 1 or stage.batch_size < 1:
-                raise ValueError(f"steps and batch_size must be at least 1, got {stage}")
 
     @property
     def num_steps(self) -> int:
@@ -77,8 +78,8 @@ class Recipe:
         return sum(stage.steps for stage in self.stages)
 
     def to_json(self) -> str:
-        """Return the recipe as text, written beside its checkpoints."""
-        return json.dumps(dataclasses.asdict(self), indent=1, sort_keys=True)
+        """Return the recipe as text, written beside its checkpoints; parts say their kind."""
+        return json.dumps(_plain(self), indent=1, sort_keys=True)
 
 
 def recipe_names() -> list[str]:
@@ -92,7 +93,24 @@ def load_recipe(name: str) -> Recipe:
     Raises:
         ValueError: there is none of that name.
     """
-    if name not in recipe_names():
-        raise ValueError(f"no recipe {name!r}; there are {', '.join(recipe_names())}")
+    names = recipe_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"no recipe {name!r}{hint} There are {', '.join(names)}")
     make: Callable[[], Recipe] = importlib.import_module(f"training.recipes.{name}").recipe
     return make()
+
+
+def _plain(value: Any) -> Any:
+    """Return a value as JSON knows it; a dataclass with the name of its file under ``kind``."""
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        fields = {
+            item.name: _plain(getattr(value, item.name)) for item in dataclasses.fields(value)
+        }
+        return {"kind": type(value).__module__.rpartition(".")[2], **fields}
+    if isinstance(value, dict):
+        return {str(key): _plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_plain(item) for item in value]
+    return str(value) if isinstance(value, Path) else value

@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from models.card import CardError, ModelCard
 from models.model_file import load_model
 from models.palette import color_of
 from models.perception import Perception, describe_encoder
 from training.data.mixture import DEPTH_RANGE_M
-from training.recipe import Recipe
+
+if TYPE_CHECKING:
+    from training.recipe import Recipe
 
 log = logging.getLogger(__name__)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +26,7 @@ __all__ = [
     "KINDS",
     "SEGMENTATION_LABELS",
     "Frame",
+    "SampledWindow",
     "Scene",
     "SceneConfig",
     "dominant_kind",
@@ -153,10 +155,20 @@ class Scene:
         return Light(direction, self._ambient, self._level * (1 + swing))
 
 
+class SampledWindow(NamedTuple):
+    """One window of a random scene."""
+
+    packet: EventPacket
+    truth: Frame
+    """At the window's end."""
+    intensity_at_start: FloatArray
+    """(H, W) linear, in [0, 1]."""
+
+
 def sample_window(
     seed: int, size: SensorSize, window_us: int, config: SampleConfig | None = None
-) -> tuple[EventPacket, Frame]:
-    """Return one window of a random scene, and the truth at the window's end.
+) -> SampledWindow:
+    """Return one window of a random scene.
 
     Args:
         seed: Decides everything; equal seeds give equal samples.
@@ -187,7 +199,10 @@ def sample_window(
     parts: list[EventArray] = []
     for t_us in times_us[:-1].astype(np.int64).tolist():
         scene.render_intensity(t_us, picture)
+        if not parts:
+            at_start = picture.copy()
         parts.append(simulator.step(picture, t_us))
     truth = scene.render(start_us + window_us)
     parts.append(simulator.step(truth.intensity, start_us + window_us))
-    return EventPacket(join_events(parts), size, start_us, start_us + window_us), truth
+    packet = EventPacket(join_events(parts), size, start_us, start_us + window_us)
+    return SampledWindow(packet, truth, at_start)

@@ -31,7 +31,9 @@ class Tokens:
     @property
     def map(self) -> Tensor:
         """(B, D, height, width): the patches as a feature map."""
-        return self.patches_BND.transpose(1, 2).unflatten(2, (self.height, self.width))
+        return self.patches_BND.transpose(1, 2).reshape(
+            len(self.patches_BND), -1, self.height, self.width
+        )
 
     @property
     def pooled(self) -> Tensor:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -8,11 +9,11 @@ import pytest
 
 from events.packet import SensorSize
 from events.representations.letterbox import Letterbox
+from events.representations.voxel_grid import VoxelGridSpec
+from training.data.batch import SampleShape, Vocabulary, collate, to_sample
 from training.data.catalogue import dataset_names, joint_labels, load_dataset
+from training.data.dataset import DataSet, Split
 from training.data.folder import DataError
-from training.data.labelled import DataSet, Split, Vocabulary, collate, to_sample
-from training.loop import make_card
-from training.recipe import load_recipe
 
 SENSOR = SensorSize(96, 64)
 WINDOW_US = 50_000
@@ -27,8 +28,12 @@ def dataset(request: pytest.FixtureRequest) -> Iterator[DataSet]:
         yield load_dataset(request.param)
 
 
-def card_of(dataset: DataSet):
-    return make_card(load_recipe("smoke"), [dataset], {})
+SHAPE = SampleShape(spec=VoxelGridSpec(num_bins=5), height=64, width=96, depth_range_m=(0.25, 40.0))
+
+
+def vocabulary_of(dataset: DataSet) -> Vocabulary:
+    recognition, segmentation = joint_labels([dataset])
+    return Vocabulary(recognition, segmentation, dataset.segmentation_labels)
 
 
 @pytest.mark.parametrize("split", ["train", "val"])
@@ -61,16 +66,19 @@ def test_equal_arguments_give_equal_windows_and_other_seeds_other_ones(dataset: 
 
 
 def test_a_sample_has_the_network_s_shapes_and_a_batch_stacks_them(dataset: DataSet) -> None:
-    card = card_of(dataset)
-    vocabulary = Vocabulary(card, dataset)
-    samples = [
-        to_sample(dataset.window("train", i, i, SENSOR, WINDOW_US), card, vocabulary, 64, 96)
-        for i in range(2)
-    ]
-    batch = collate(samples)
+    vocabulary = vocabulary_of(dataset)
+    shape = replace(SHAPE, with_images=True)
+    windows = [dataset.window("train", i, i, SENSOR, WINDOW_US, with_images=True) for i in range(2)]
+    batch = collate([to_sample(window, shape, vocabulary) for window in windows])
     assert batch.events.shape == (2, 5, 64, 96)
     assert batch.targets.segmentation.shape == batch.targets.depth_m.shape == (2, 16, 24)
     assert batch.embedding.shape == (2, 0)
+    pairs = batch.paired()
+    assert pairs.images.shape == pairs.previous.shape == (2, 3, 64, 96)
+    assert pairs.counts.sum().item() == sum(len(window.packet) for window in windows)
+    moved = (pairs.images.float().mean(1) - pairs.previous.float().mean(1)).abs()
+    busy, quiet = pairs.counts > 0, pairs.counts == 0
+    assert moved[busy].mean() > 1.5 * moved[quiet].mean()  # events lie where brightness changed
 
 
 def test_held_out_synthetic_scenes_are_never_trained_on() -> None:
@@ -84,9 +92,7 @@ def test_held_out_synthetic_scenes_are_never_trained_on() -> None:
 def test_labels_lie_where_the_sensor_s_pixels_lie() -> None:
     synthetic = load_dataset("synthetic")
     window = synthetic.window("train", 0, 3, SensorSize(60, 60), WINDOW_US)
-    sample = to_sample(
-        window, card_of(synthetic), Vocabulary(card_of(synthetic), synthetic), 64, 96
-    )
+    sample = to_sample(window, SHAPE, vocabulary_of(synthetic))
     letterbox = Letterbox(SensorSize(60, 60), 64, 96)
     shown = letterbox.to_sensor_labels(np.ascontiguousarray(sample.class_ids))
     assert (sample.class_ids[:, :4] == 255).all()  # beside the picture

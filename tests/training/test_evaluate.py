@@ -10,8 +10,9 @@ from tiny_engine import tiny_card, tiny_module
 
 from events.packet import SensorSize
 from models.card import ModelCard
+from training.data.batch import Vocabulary
 from training.data.catalogue import joint_labels, load_dataset
-from training.data.labelled import LabelledWindow, Vocabulary
+from training.data.dataset import LabelledWindow
 from training.evaluate import EvalConfig, Evaluation, evaluate
 
 SENSOR = SensorSize(96, 64)

@@ -9,8 +9,11 @@ import torch
 from models.encoders import hybrid
 from models.model_file import load_model
 from training.checkpoint import CheckpointError
-from training.loop import CHECKPOINT_FILE, MODEL_FILE, Progress, train
+from training.data import mixture
+from training.loop import CHECKPOINT_FILE, Progress, train
 from training.methods import finetune
+from training.methods.method import MODEL_FILE
+from training.optim import OptimizerConfig
 from training.recipe import Recipe, Stage
 
 RECIPE = Recipe(
@@ -19,11 +22,12 @@ RECIPE = Recipe(
         Stage(steps=3, height=32, width=64, batch_size=2),
         Stage(steps=3, height=64, width=96, batch_size=2),
     ),
-    shares={"synthetic": 1.0},
+    data=mixture.Config(shares={"synthetic": 1.0}),
+    method=finetune.Config(),
     encoder=hybrid.Config(
         widths=(8, 8, 8, 16), depths=(1, 1, 1, 1), stem_width=8, num_attention_heads=2
     ),
-    warmup_steps=2,
+    optimizer=OptimizerConfig(warmup_steps=2),
     num_workers=0,
     checkpoint_every=2,
     log_every=1,
@@ -81,7 +85,7 @@ def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
 
 
 def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path: Path) -> None:
-    recipe = replace(RECIPE, learning_rate=float("inf"))
+    recipe = replace(RECIPE, optimizer=OptimizerConfig(lr=float("inf"), warmup_steps=2))
     with pytest.raises(FloatingPointError, match="step 1"):
         train(recipe, tmp_path, device=CPU, report=ignore)
 

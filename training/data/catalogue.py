@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import difflib
 import importlib
 import pkgutil
+from pathlib import Path
 
 import training.data.sets
 from events.simulate.kinds import KINDS
-from training.data.labelled import DataSet
+from training.data.dataset import DataSet
+from training.data.folder import data_folder
 
 
 def dataset_names() -> list[str]:
@@ -15,16 +18,20 @@ def dataset_names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(training.data.sets.__path__))
 
 
-def load_dataset(name: str) -> DataSet:
-    """Open a data set.
+def load_dataset(name: str, root: Path | None = None) -> DataSet:
+    """Open a data set under ``root``, the folder of the data sets; None is the usual one.
 
     Raises:
         ValueError: the name is not known.
         DataError: its files are not there.
     """
-    if name not in dataset_names():
-        raise ValueError(f"no data set {name!r}; there are {', '.join(dataset_names())}")
-    dataset: DataSet = importlib.import_module(f"training.data.sets.{name}").dataset()
+    names = dataset_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"no data set {name!r}{hint} There are {', '.join(names)}")
+    module = importlib.import_module(f"training.data.sets.{name}")
+    dataset: DataSet = module.dataset(root or data_folder())
     return dataset
 
 

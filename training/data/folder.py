@@ -36,4 +36,12 @@ def intensity(brightness: npt.NDArray[np.uint8]) -> npt.NDArray[np.float32]:
     return _LINEAR_LIGHT[brightness]
 
 
+def brightness(light: npt.NDArray[np.float32]) -> npt.NDArray[np.uint8]:
+    """Return sRGB brightness in 0..255 of linear light in [0, 1]: the inverse of ``intensity``."""
+    values: npt.NDArray[np.uint8] = np.rint(255 * np.clip(light, 0, 1) ** (1 / 2.2)).astype(
+        np.uint8
+    )
+    return values
+
+
 _LINEAR_LIGHT = (np.linspace(0, 1, 256) ** 2.2).astype(np.float32)

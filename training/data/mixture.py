@@ -1,87 +1,108 @@
-"""Multi-task sampling: an endless, seeded mixture of data sets, sample by sample."""
+"""Windows of several data sets in an endless, seeded mixture."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-import torch
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import Dataset
 
 from events.packet import SensorSize
-from models.card import ModelCard
-from training.data.labelled import Batch, DataSet, Sample, Vocabulary, collate, to_sample
+from training.data.batch import Batch, Sample, SampleShape, Vocabulary, collate, to_sample
+from training.data.catalogue import joint_labels, load_dataset
+from training.data.dataset import DataSet
+from training.data.feed import DataConfig, Feed
+from training.data.taught import attach_teacher
+
+if TYPE_CHECKING:
+    from training.recipe import Recipe, Stage
+
+DEPTH_RANGE_M = (0.25, 40.0)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Config(DataConfig):
+    """Which data sets, how often, and what of them."""
+
+    shares: dict[str, float] = field(default_factory=lambda: {"synthetic": 1.0})
+    """How often each data set is drawn, by its file name in training/data/sets."""
+    root: Path | None = None
+    """Folder of the data sets; None is $SACCADE_DATA, else ../shared/data."""
+    draw: Literal["sample", "batch"] = "sample"
+    """Draw a data set for each sample, so that batch normalisation sees what it will see at run
+    time, or for each batch (GEP, arXiv 2603.23032)."""
+    with_images: bool = False
+    """Whether windows come with the pictures behind them."""
+    with_embeddings: bool = False
+    """Whether windows come with the MobileNet teacher's embeddings."""
+
+    def __post_init__(self) -> None:
+        if not self.shares or not all(share >= 0 for share in self.shares.values()):
+            raise ValueError(f"data.shares must be 0 or more, got {self.shares}")
+
+    def build(self, recipe: Recipe) -> WindowFeed:
+        return WindowFeed(self, recipe)
+
+
+class WindowFeed(Feed):
+    """Labelled windows, with pictures where asked for."""
+
+    def __init__(self, config: Config, recipe: Recipe) -> None:
+        self.config = config
+        self.recipe = recipe
+        self.names = tuple(config.shares)
+        self.datasets = [load_dataset(name, config.root) for name in self.names]
+        self.recognition_labels, self.segmentation_labels = joint_labels(self.datasets)
+        self.embedding_width = attach_teacher(self.datasets) if config.with_embeddings else 0
+
+    def samples(self, stage: Stage) -> Dataset[Any]:
+        return Mixture(self, stage)
+
+    def collate(self, samples: Sequence[Sample]) -> Batch:
+        return collate(samples)
 
 
 class Mixture(Dataset[Any]):
-    """Sample i comes from a data set drawn by share; i and the seed decide all about it.
+    """Sample i comes from a data set drawn by share; i and the seed decide all about it."""
 
-    Batches mix the data sets, so that batch normalisation sees what it will see at run time.
-    """
-
-    def __init__(
-        self,
-        datasets: list[DataSet],
-        shares: Sequence[float],
-        card: ModelCard,
-        *,
-        height: int,
-        width: int,
-        seed: int,
-        embedding_width: int = 0,
-    ) -> None:
-        self.datasets = datasets
-        weights = np.array(shares, np.float64)
+    def __init__(self, feed: WindowFeed, stage: Stage) -> None:
+        self.datasets: list[DataSet] = feed.datasets
+        self.names = feed.names
+        weights = np.array(list(feed.config.shares.values()), np.float64)
         self.shares = weights / weights.sum()
-        self.card = card
-        self.vocabularies = [Vocabulary(card, dataset) for dataset in datasets]
-        self.sensor = SensorSize(width, height)
-        self.seed = seed
-        self.embedding_width = embedding_width
+        self.shape = SampleShape(
+            spec=feed.recipe.spec,
+            height=stage.height,
+            width=stage.width,
+            depth_range_m=DEPTH_RANGE_M,
+            embedding_width=feed.embedding_width,
+            with_images=feed.config.with_images,
+        )
+        self.vocabularies = [
+            Vocabulary(feed.recognition_labels, feed.segmentation_labels, each.segmentation_labels)
+            for each in feed.datasets
+        ]
+        self.window_us = feed.recipe.window_us
+        self.seed = feed.recipe.seed
+        self.run = stage.batch_size if feed.config.draw == "batch" else 1
 
     def __getitem__(self, i: int) -> Sample:
         rng = np.random.default_rng((self.seed, i))
-        which = int(rng.choice(len(self.datasets), p=self.shares))
+        chooser = rng if self.run == 1 else np.random.default_rng((self.seed, i // self.run, 1))
+        which = int(chooser.choice(len(self.datasets), p=self.shares))
         dataset = self.datasets[which]
         index = int(rng.integers(dataset.num_windows("train")))
         window = dataset.window(
             "train",
             index,
             int(rng.integers(2**31)),
-            self.sensor,
-            self.card.window_us,
+            SensorSize(self.shape.width, self.shape.height),
+            self.window_us,
             augment=True,
+            with_images=self.shape.with_images,
         )
-        height, width = self.sensor.height, self.sensor.width
-        return to_sample(
-            window,
-            self.card,
-            self.vocabularies[which],
-            height,
-            width,
-            embedding_width=self.embedding_width,
-        )
-
-
-def batches(
-    mixture: Mixture, *, first: int, num_batches: int, batch_size: int, num_workers: int
-) -> Iterator[Batch]:
-    """Yield ``num_batches`` batches of samples ``first``, ``first + 1``...; resumable."""
-    loader: DataLoader[Batch] = DataLoader(
-        mixture,
-        batch_size=batch_size,
-        sampler=range(first, first + num_batches * batch_size),
-        num_workers=num_workers,
-        collate_fn=collate,
-        prefetch_factor=4 if num_workers else None,
-        worker_init_fn=_use_one_thread,
-        # A loader draws a seed at its start: from its own generator, else a resumed run, which
-        # starts one more loader, would drop out other units than an uninterrupted one.
-        generator=torch.Generator(),
-    )
-    yield from loader
-
-
-def _use_one_thread(worker: int) -> None:
-    torch.set_num_threads(1)
+        name = f"{self.names[which]}/{index}"
+        return to_sample(window, self.shape, self.vocabularies[which], dataset=which, name=name)

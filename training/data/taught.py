@@ -13,8 +13,8 @@ import numpy.typing as npt
 from PIL import Image
 
 from models.teachers.mobilenet import WIDTH, MobileNetEmbedding
+from training.data.dataset import DataSet
 from training.data.folder import data_folder
-from training.data.labelled import DataSet
 
 log = logging.getLogger(__name__)
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import numpy.typing as npt
 
@@ -36,6 +38,18 @@ def random_contrast(rng: np.random.Generator | None) -> ContrastConfig:
     )
 
 
+class Film(NamedTuple):
+    """One pass of the virtual camera over a picture."""
+
+    packet: EventPacket
+    class_ids: npt.NDArray[np.uint8] | None
+    """(H, W) the picture's labels as they lie at the end."""
+    image: npt.NDArray[np.uint8] | None
+    """(H, W, 3) the coloured picture at the end, where one was given."""
+    previous: npt.NDArray[np.uint8] | None
+    """(H, W, 3) the same at the start."""
+
+
 def film(
     picture: npt.NDArray[np.float32],
     class_ids: npt.NDArray[np.uint8] | None,
@@ -45,8 +59,9 @@ def film(
     rng: np.random.Generator,
     *,
     augment: bool,
-) -> tuple[EventPacket, npt.NDArray[np.uint8] | None]:
-    """Return the events of one pass over a picture, and its labels as they lie at the end.
+    colour: npt.NDArray[np.uint8] | None = None,
+) -> Film:
+    """Return the events of one pass over a picture, and what it shows at either end.
 
     Args:
         picture: (h, w) linear intensity in [0, 1].
@@ -56,16 +71,31 @@ def film(
         motion: Ranges of the path.
         rng: Decides the path, the noise and, in training, the camera.
         augment: Whether cameras vary and pictures are flipped.
+        colour: (h, w, 3) RGB of the same picture, to be shown at both ends.
     """
     if augment and rng.random() < 0.5:
         picture = picture[:, ::-1]
         class_ids = None if class_ids is None else class_ids[:, ::-1]
+        colour = None if colour is None else colour[:, ::-1]
     picture = np.ascontiguousarray(picture)
     path = PlanarMotion((picture.shape[0], picture.shape[1]), sensor, rng, motion)
     frames = planar_frames(picture, sensor, NUM_FRAMES, rng, motion, motion=path)
     times_us = np.linspace(0, window_us, NUM_FRAMES, dtype=np.int64)
     config = random_contrast(rng if augment else None)
     packet = events_from_frames(frames, times_us, config, int(rng.integers(2**31)))
-    if class_ids is None:
-        return packet, None
-    return packet, path.warp_labels(np.ascontiguousarray(class_ids))
+    labels = None if class_ids is None else path.warp_labels(np.ascontiguousarray(class_ids))
+    if colour is None:
+        return Film(packet, labels, None, None)
+    image, previous = (_view(colour, path, sensor, phase) for phase in (1.0, 0.0))
+    return Film(packet, labels, image, previous)
+
+
+def _view(
+    colour: npt.NDArray[np.uint8], path: PlanarMotion, sensor: SensorSize, phase: float
+) -> npt.NDArray[np.uint8]:
+    """Return what the camera sees of an RGB picture at ``phase`` of its path, (H, W, 3)."""
+    seen = np.empty((3, sensor.height, sensor.width), np.float32)
+    for channel in range(3):
+        plane = np.ascontiguousarray(colour[:, :, channel], np.float32)
+        path.frame(plane, phase, seen[channel])
+    return np.ascontiguousarray(np.clip(seen + 0.5, 0, 255).astype(np.uint8).transpose(1, 2, 0))

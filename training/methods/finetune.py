@@ -8,18 +8,27 @@ Pre-training", ICCV 2023, in its simplest form.
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
 
+from models.card import ModelCard
 from models.heads.recognition import Recognition
 from models.perception import Perception
-from training.data.labelled import Batch
-from training.methods.method import Method, StepOutput
+from training.data.batch import Batch
+from training.data.feed import Feed
+from training.data.mixture import WindowFeed
+from training.methods.method import Method, MethodConfig, StepOutput
+from training.optim import ParameterGroup
+from training.student import build_student, make_card
+
+if TYPE_CHECKING:
+    from training.recipe import Recipe
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Config:
+@dataclass(frozen=True, kw_only=True)
+class Config(MethodConfig):
     """Weights of the tasks."""
 
     weights: dict[str, float] = field(
@@ -27,20 +36,36 @@ class Config:
     )
     """Factor of each task's loss in the sum; a task that is not named has 1."""
     distillation: float = 0.0
-    """Factor of the distance to the image teacher's embeddings; 0 needs no teacher."""
+    """Factor of the distance to the image teacher's embeddings, which ``data.with_embeddings``
+    brings; 0 needs no teacher."""
+    encoder_lr_scale: float = 1.0
+    """Factor of the encoder's learning rate; pretrained ones take 0.01 (GEP, arXiv 2603.23032), and
+    0 freezes the encoder: a linear probe of its features."""
 
-    def build(self, module: Perception, embedding_width: int) -> Method:
-        """Return the method that trains ``module``."""
-        return Finetune(self, module, embedding_width)
+    def build(self, recipe: Recipe, feed: Feed) -> Method:
+        if not isinstance(feed, WindowFeed):
+            raise ValueError(f"finetune learns from labelled windows, got {type(feed).__name__}")
+        card = make_card(
+            recipe,
+            tasks=("recognition", "segmentation", "depth"),
+            recognition_labels=feed.recognition_labels,
+            segmentation_labels=feed.segmentation_labels,
+        )
+        if self.distillation and not feed.embedding_width:
+            raise ValueError("method.distillation needs --data.with-embeddings")
+        return Finetune(self, build_student(recipe, card), card, feed.embedding_width)
 
 
 class Finetune(Method):
     """The weighted sum of the heads' losses and of the distillation."""
 
-    def __init__(self, config: Config, module: Perception, embedding_width: int) -> None:
+    def __init__(
+        self, config: Config, module: Perception, card: ModelCard, embedding_width: int
+    ) -> None:
         super().__init__()
         self.config = config
         self.module = module
+        self.card = card
         width = self._recognition.pooled_width
         self.project = nn.Linear(width, embedding_width) if config.distillation else None
 
@@ -63,6 +88,18 @@ class Finetune(Method):
 
     def trained(self) -> nn.Module:
         return self.module
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        encoder = tuple(self.module.encoder.parameters())
+        if self.config.encoder_lr_scale == 0:
+            for value in encoder:
+                value.requires_grad_(False)
+        mine = {id(value) for value in encoder}
+        rest = tuple(value for value in self.parameters() if id(value) not in mine)
+        return [
+            ParameterGroup(parameters=encoder, lr_scale=self.config.encoder_lr_scale),
+            ParameterGroup(parameters=rest),
+        ]
 
 
 def cosine_distance(said_BD: Tensor, taught_BD: Tensor) -> Tensor:

@@ -2,11 +2,24 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 
-from training.data.labelled import Batch
+from models.card import ModelCard
+from models.model_file import save_model
+from models.perception import Perception
+from training.data.feed import Feed
+from training.optim import ParameterGroup
+
+if TYPE_CHECKING:
+    from training.recipe import Recipe
+
+MODEL_FILE = "model.safetensors"
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,14 +35,46 @@ class StepOutput:
 
 
 class Method(nn.Module):
-    """Owns what is trained, its teachers and its losses; the loop only optimises."""
+    """Owns what is trained, its teachers and its losses; the loop only optimises.
 
-    def forward(self, batch: Batch) -> StepOutput:
+    Teachers are no modules (see Teacher), so that a checkpoint holds what is trained alone.
+    """
+
+    card: ModelCard
+    """Of the model file that ``write`` makes; of a method that makes another kind, unset."""
+
+    def forward(self, batch: Any) -> StepOutput:
         raise NotImplementedError
 
     def trained(self) -> nn.Module:
-        """Return the module that ends up in the model file."""
+        """Return the module whose weights are averaged and end up in the model file."""
         raise NotImplementedError
+
+    def parameter_groups(self) -> list[ParameterGroup]:
+        """Return what the optimiser moves, at which share of the learning rate."""
+        return [ParameterGroup(parameters=tuple(self.parameters()))]
 
     def after_step(self, step: int) -> None:
         """Do what must follow an optimiser step, such as moving a teacher; nothing by default."""
+
+    def write(
+        self, folder: Path, averaged: nn.Module, provenance: dict[str, Any], dtype: torch.dtype
+    ) -> Path:
+        """Write what the run makes of the averaged weights; return where. Atomic."""
+        assert isinstance(averaged, Perception)
+        path = folder / MODEL_FILE
+        save_model(path, averaged, replace(self.card, provenance=provenance), dtype=dtype)
+        return path
+
+    def pictures(self, batch: Any) -> dict[str, Tensor]:
+        """Return (3, H, W) pictures in [0, 1] of a batch worth looking at, by name; or none."""
+        return {}
+
+
+@dataclass(frozen=True, kw_only=True)
+class MethodConfig(ABC):
+    """Settings of a method; a choice is one file of this folder with a ``Config`` of this kind."""
+
+    @abstractmethod
+    def build(self, recipe: Recipe, feed: Feed) -> Method:
+        """Return the method, its student randomly initialised or as ``recipe.initial`` says."""

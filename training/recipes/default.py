@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from training.data import mixture
 from training.recipe import Recipe, Stage
 from training.recipes import default_small
 
 
 def recipe() -> Recipe:
     """Return the run that made app/assets/saccade-default.*; its start is the small run's model."""
+    small = default_small.recipe()
     return replace(
-        default_small.recipe(),
+        small,
         name="saccade-default",
         initial="runs/default_small/model.safetensors",
         stages=(
             Stage(steps=3_800, height=96, width=128, batch_size=64),
             Stage(steps=2_400, height=192, width=256, batch_size=32),
         ),
-        schedule_steps=None,
+        optimizer=replace(small.optimizer, schedule_steps=None),
         file_dtype="float16",
-        shares={"tiny_imagenet": 0.56, "synthetic": 0.2, "camvid": 0.12, "seven_scenes": 0.12},
+        data=mixture.Config(
+            shares={"tiny_imagenet": 0.56, "synthetic": 0.2, "camvid": 0.12, "seven_scenes": 0.12},
+            with_embeddings=True,
+        ),
     )

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from training.data import mixture
 from training.methods import finetune
+from training.optim import OptimizerConfig
 from training.recipe import Recipe, Stage
 
 
@@ -11,7 +13,10 @@ def recipe() -> Recipe:
     return Recipe(
         name="default-small",
         stages=(Stage(steps=5_000, height=64, width=96, batch_size=64),),
-        shares={"tiny_imagenet": 0.6, "synthetic": 0.2, "camvid": 0.12, "seven_scenes": 0.08},
-        schedule_steps=10_900,
+        data=mixture.Config(
+            shares={"tiny_imagenet": 0.6, "synthetic": 0.2, "camvid": 0.12, "seven_scenes": 0.08},
+            with_embeddings=True,
+        ),
+        optimizer=OptimizerConfig(schedule_steps=10_900),
         method=finetune.Config(distillation=1.0),
     )

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from models.encoders import hybrid
+from training.data import mixture
+from training.methods import finetune
+from training.optim import OptimizerConfig
 from training.recipe import Recipe, Stage
 
 
@@ -11,9 +14,10 @@ def recipe() -> Recipe:
     return Recipe(
         name="smoke",
         stages=(Stage(steps=60, height=64, width=96, batch_size=8),),
-        shares={"synthetic": 1.0},
+        data=mixture.Config(shares={"synthetic": 1.0}),
+        method=finetune.Config(),
         encoder=hybrid.Config(widths=(16, 24, 32, 64), depths=(1, 1, 1, 1), stem_width=8),
-        warmup_steps=10,
+        optimizer=OptimizerConfig(warmup_steps=10),
         ema_decay=0.95,
         num_workers=0,
         checkpoint_every=20,

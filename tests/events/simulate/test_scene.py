@@ -198,13 +198,13 @@ def test_every_kind_stands_on_the_ground_about_a_metre_large(kind: str) -> None:
 
 def test_a_sample_is_a_window_with_the_truth_at_its_end() -> None:
     size = SensorSize(64, 48)
-    packet, truth = sample_window(7, size, 50_000)
+    packet, truth, _ = sample_window(7, size, 50_000)
     assert packet.sensor == size
     assert packet.duration_us == 50_000
     assert truth.depth_m.shape == (48, 64)
     assert np.all((packet.t >= packet.start_us) & (packet.t < packet.end_us))
     assert np.all(np.diff(packet.t) >= 0)
-    again, _ = sample_window(7, size, 50_000)
+    again, *_ = sample_window(7, size, 50_000)
     assert packet.events.tobytes() == again.events.tobytes()
 
 

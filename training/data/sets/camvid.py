@@ -16,8 +16,8 @@ from PIL import Image
 from events.packet import SensorSize
 from events.simulate.planar import PlanarConfig
 from models.heads.segmentation import UNKNOWN
-from training.data.folder import data_folder, intensity, require
-from training.data.labelled import LabelledWindow, Split
+from training.data.dataset import LabelledWindow, Split
+from training.data.folder import intensity, require
 from training.data.virtual_camera import film
 
 LABELS = (
@@ -39,8 +39,8 @@ class CamVid:
     recognition_labels: tuple[str, ...] = ()
     segmentation_labels = LABELS
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self.folder = require(folder or data_folder() / "dense" / "camvid")
+    def __init__(self, root: Path) -> None:
+        self.folder = require(root / "dense" / "camvid")
         self.stems: dict[Split, list[str]] = {}
         splits: tuple[Split, Split] = ("train", "val")
         for split in splits:
@@ -59,29 +59,38 @@ class CamVid:
         window_us: int,
         *,
         augment: bool = False,
+        with_images: bool = False,
     ) -> LabelledWindow:
         rng = np.random.default_rng((seed, index))
         picture, class_ids = self._load(split, index, sensor)
-        packet, ends_as = film(
+        seen = film(
             intensity(picture), class_ids, sensor, window_us,
             TRAIN_MOTION if augment else VAL_MOTION, rng, augment=augment,
+            colour=self._colour(split, index, sensor) if with_images else None,
         )  # fmt: skip
-        return LabelledWindow(packet=packet, class_ids=ends_as)
+        return LabelledWindow(
+            packet=seen.packet, class_ids=seen.class_ids, image=seen.image, previous=seen.previous
+        )
 
     def _decode(
         self, split: Split, index: int, sensor: SensorSize
     ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
         """Return brightness at up to twice the sensor's size, and labels at the picture's own."""
         stem = self.stems[split][index]
-        with Image.open(self.folder / split / f"{stem}.jpg") as file:
-            gray = file.convert("L")
-            gray.thumbnail(
-                (sensor.width * 3 // 2, sensor.height * 3 // 2), Image.Resampling.BILINEAR
-            )
-            picture = np.asarray(gray)
+        picture = np.asarray(self._reduced(stem, split, sensor, "L"))
         with Image.open(require(self.folder / f"{split}annot" / f"{stem}.png")) as file:
             class_ids = np.asarray(file).astype(np.uint8)
         return picture, np.where(class_ids < len(LABELS), class_ids, UNKNOWN).astype(np.uint8)
+
+    def _colour(self, split: Split, index: int, sensor: SensorSize) -> npt.NDArray[np.uint8]:
+        return np.asarray(self._reduced(self.stems[split][index], split, sensor, "RGB"))
+
+    def _reduced(self, stem: str, split: Split, sensor: SensorSize, mode: str) -> Image.Image:
+        with Image.open(self.folder / split / f"{stem}.jpg") as file:
+            picture = file.convert(mode)
+        size = (sensor.width * 3 // 2, sensor.height * 3 // 2)
+        picture.thumbnail(size, Image.Resampling.BILINEAR)
+        return picture
 
 
 dataset = CamVid

@@ -19,8 +19,8 @@ from PIL import Image
 from events.packet import SensorSize
 from events.simulate.contrast import events_from_frames
 from events.simulate.parallax import PathConfig, parallax_frames, random_path, small_motion
-from training.data.folder import DataError, data_folder, intensity, require
-from training.data.labelled import LabelledWindow, Split
+from training.data.dataset import LabelledWindow, Split
+from training.data.folder import DataError, brightness, intensity, require
 from training.data.virtual_camera import NUM_FRAMES, random_contrast
 
 ORIGINAL_WIDTH = 640
@@ -47,8 +47,8 @@ class SevenScenes:
     recognition_labels: tuple[str, ...] = ()
     segmentation_labels: tuple[str, ...] = ()
 
-    def __init__(self, folder: Path | None = None) -> None:
-        self.folder = require(folder or data_folder() / "dense" / "7scenes_320x240")
+    def __init__(self, root: Path) -> None:
+        self.folder = require(root / "dense" / "7scenes_320x240")
         self.stems = sorted(path.name.split(".")[0] for path in self.folder.glob("*.color.jpg"))
         if len(self.stems) < 5:
             raise DataError(f"{self.folder} has {len(self.stems)} frames, 5 are the least")
@@ -71,32 +71,40 @@ class SevenScenes:
         window_us: int,
         *,
         augment: bool = False,
+        with_images: bool = False,
     ) -> LabelledWindow:
         rng = np.random.default_rng((seed, index))
         frame = self._load(self._stems(split)[index])
         view = _random_view(rng) if augment else View()
-        brightness, depth_m = _crop(frame, view, sensor)
+        picture, depth_m = _crop(frame, view, sensor, frame.brightness)
         num_windows = window_us / FRAME_INTERVAL_US * (rng.uniform(0.5, 2) if augment else 1)
         path = random_path(rng, NUM_FRAMES, TREMOR)
         path -= np.linspace(1, 0, NUM_FRAMES, dtype=np.float32)[:, None] * (
             frame.motion * np.float32(num_windows)
         )
         focal_px = float(self.intrinsics[0, 0]) * sensor.width / ORIGINAL_WIDTH
-        frames = parallax_frames(intensity(brightness) ** view.gamma, depth_m, focal_px, path)
+        frames = parallax_frames(intensity(picture) ** view.gamma, depth_m, focal_px, path)
         times_us = np.linspace(0, window_us, NUM_FRAMES, dtype=np.int64)
         contrast = random_contrast(rng if augment else None)
         packet = events_from_frames(frames, times_us, contrast, int(rng.integers(2**31)))
-        return LabelledWindow(packet=packet, depth_m=depth_m)
+        if not with_images:
+            return LabelledWindow(packet=packet, depth_m=depth_m)
+        image, _ = _crop(frame, view, sensor, frame.colour)
+        image = brightness(intensity(image) ** np.float32(view.gamma))
+        previous = np.repeat(brightness(frames[0])[:, :, None], 3, axis=2)
+        return LabelledWindow(packet=packet, depth_m=depth_m, image=image, previous=previous)
 
     def _read(self, stem: str) -> RecordedFrame:
         with Image.open(self.folder / f"{stem}.color.jpg") as file:
-            brightness = Image.fromarray(np.pad(np.asarray(file.convert("L")), BORDER, "reflect"))
+            border = ((BORDER, BORDER), (BORDER, BORDER), (0, 0))
+            colour = Image.fromarray(np.pad(np.asarray(file.convert("RGB")), border, "reflect"))
+            gray = Image.fromarray(np.pad(np.asarray(file.convert("L")), BORDER, "reflect"))
         with Image.open(self.folder / f"{stem}.depth.png") as file:
             depth_mm = np.asarray(file, np.float32)
         depth_m = np.where(depth_mm >= UNKNOWN_DEPTH_MM, 0, depth_mm / 1000).astype(np.float32)
         index = self.stems.index(stem)
         before, now = (self._pose(self.stems[max(i, 0)]) for i in (index - 1, index))
-        return RecordedFrame(brightness, Image.fromarray(depth_m), small_motion(before, now))
+        return RecordedFrame(colour, gray, Image.fromarray(depth_m), small_motion(before, now))
 
     def _pose(self, stem: str) -> npt.NDArray[np.float64]:
         return np.loadtxt(require(self.folder / f"{stem}.pose.txt"))
@@ -105,8 +113,10 @@ class SevenScenes:
 class RecordedFrame(NamedTuple):
     """One frame as it was recorded."""
 
-    brightness: Image.Image
+    colour: Image.Image
     """With a mirrored border of BORDER pixels."""
+    brightness: Image.Image
+    """The same in grey."""
     depth_m: Image.Image
     """0 where unknown."""
     motion: npt.NDArray[np.float32]
@@ -138,9 +148,9 @@ def _random_view(rng: np.random.Generator) -> View:
 
 
 def _crop(
-    frame: RecordedFrame, view: View, sensor: SensorSize
+    frame: RecordedFrame, view: View, sensor: SensorSize, picture: Image.Image
 ) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.float32]]:
-    """Return brightness and depth of a view at the sensor's size; depth 0 outside the frame."""
+    """Return ``picture`` and depth of a view at the sensor's size; depth 0 outside the frame."""
     width, height = frame.depth_m.size
     step = width / sensor.width / view.zoom
     cos, sin = step * np.cos(view.turn_rad), step * np.sin(view.turn_rad)
@@ -152,7 +162,7 @@ def _crop(
     c = view.centre[0] * width - a * middle_x - b * middle_y
     f = view.centre[1] * height - d * middle_x - e * middle_y
     size = (sensor.width, sensor.height)
-    brightness = frame.brightness.transform(
+    seen = picture.transform(
         size,
         Image.Transform.AFFINE,
         (a, b, c + BORDER, d, e, f + BORDER),
@@ -161,7 +171,7 @@ def _crop(
     depth_m = frame.depth_m.transform(
         size, Image.Transform.AFFINE, (a, b, c, d, e, f), Image.Resampling.NEAREST
     )
-    return np.asarray(brightness, np.uint8), np.asarray(depth_m, np.float32) / np.float32(view.zoom)
+    return np.asarray(seen, np.uint8), np.asarray(depth_m, np.float32) / np.float32(view.zoom)
 
 
 dataset = SevenScenes

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
+import numpy as np
+
 from events.packet import SensorSize
 from events.simulate.kinds import KINDS, SEGMENTATION_LABELS
 from events.simulate.scene import sample_window
 from events.simulate.truth import dominant_kind
-from training.data.labelled import LabelledWindow, Split
+from training.data.dataset import LabelledWindow, Split
+from training.data.folder import brightness
 
 EPOCH = 20_000
 NUM_HELD_OUT = 500
@@ -21,6 +26,9 @@ class Synthetic:
     recognition_labels = KINDS
     segmentation_labels = SEGMENTATION_LABELS
 
+    def __init__(self, root: Path) -> None:
+        """Read nothing: all is made."""
+
     def num_windows(self, split: Split) -> int:
         return EPOCH if split == "train" else NUM_HELD_OUT
 
@@ -33,11 +41,18 @@ class Synthetic:
         window_us: int,
         *,
         augment: bool = False,
+        with_images: bool = False,
     ) -> LabelledWindow:
         scene_seed = seed % 2**31 if split == "train" else HELD_OUT_SEED + seed * EPOCH + index
-        packet, truth = sample_window(scene_seed, sensor, window_us)
+        packet, truth, at_start = sample_window(scene_seed, sensor, window_us)
+        image, previous = (
+            np.repeat(brightness(light)[:, :, None], 3, axis=2) if with_images else None
+            for light in (truth.intensity, at_start)
+        )
         return LabelledWindow(
             packet=packet,
+            image=image,
+            previous=previous,
             label=dominant_kind(truth),
             class_ids=truth.class_ids,
             depth_m=truth.depth_m,

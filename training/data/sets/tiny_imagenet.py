@@ -17,8 +17,8 @@ from PIL import Image
 
 from events.packet import SensorSize
 from events.simulate.planar import PlanarConfig
-from training.data.folder import data_folder, intensity, require
-from training.data.labelled import LabelledWindow, Split
+from training.data.dataset import LabelledWindow, Split
+from training.data.folder import intensity, require
 from training.data.virtual_camera import film
 
 TRAIN_MOTION = PlanarConfig(zoom=(0.75, 1.4), offset=0.12, tilt_rad=0.2, translation=(0.01, 0.1))
@@ -31,8 +31,8 @@ class TinyImageNet:
     name = "tiny_imagenet_202"
     segmentation_labels: tuple[str, ...] = ()
 
-    def __init__(self, path: Path | None = None) -> None:
-        self.path = require(path or data_folder() / "images" / "tiny_imagenet_202.zip")
+    def __init__(self, root: Path) -> None:
+        self.path = require(root / "images" / "tiny_imagenet_202.zip")
         names: dict[Split, list[str]] = {"train": [], "val": []}
         self.pictures: dict[Split, list[bytes]] = {"train": [], "val": []}
         with zipfile.ZipFile(self.path) as archive:
@@ -59,10 +59,11 @@ class TinyImageNet:
         window_us: int,
         *,
         augment: bool = False,
+        with_images: bool = False,
     ) -> LabelledWindow:
         rng = np.random.default_rng((seed, index))
         motion = TRAIN_MOTION if augment else VAL_MOTION
-        packet, _ = film(
+        seen = film(
             intensity(self._load(split, index)),
             None,
             sensor,
@@ -70,19 +71,22 @@ class TinyImageNet:
             motion,
             rng,
             augment=augment,
+            colour=np.asarray(self.picture(index, split)) if with_images else None,
         )
         embeddings = self.embeddings if split == "train" else None
         return LabelledWindow(
-            packet=packet,
+            packet=seen.packet,
             label=self.labels[split][index],
             embedding=None if embeddings is None else embeddings[index],
+            image=seen.image,
+            previous=seen.previous,
         )
 
     def num_pictures(self) -> int:
         return len(self.pictures["train"])
 
-    def picture(self, index: int) -> Image.Image:
-        with Image.open(io.BytesIO(self.pictures["train"][index])) as file:
+    def picture(self, index: int, split: Split = "train") -> Image.Image:
+        with Image.open(io.BytesIO(self.pictures[split][index])) as file:
             return file.convert("RGB")
 
     def _decode(self, split: Split, index: int) -> npt.NDArray[np.uint8]:
