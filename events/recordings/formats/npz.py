@@ -1,0 +1,91 @@
+"""Events in numpy's .npz and .npy files.
+
+Four arrays t, x, y, p in any usual spelling; ``event_data`` with such fields, as N-ImageNet has it
+(Kim et al., "N-ImageNet", ICCV 2021, arXiv 2112.01041); or an (N, 4) table. Compressed columns
+cannot be read from their middle on: they are held in memory as they are stored, about 13 bytes an
+event. Pickled objects are not read.
+"""
+
+from __future__ import annotations
+
+import zipfile
+import zlib
+from pathlib import Path
+
+import numpy as np
+
+from events.packet import SensorSize
+from events.recordings.arrays import columns_of_array, columns_of_arrays
+from events.recordings.chunked import ChunkedRecording
+from events.recordings.columns import Column, ColumnChunks, sensor_of
+from events.recordings.recording import Damage, RecordingError
+
+NAME = "numpy (npz, npy)"
+SUFFIXES = (".npz", ".npy")
+HAS_MARK = True
+_ZIP, _NPY = b"PK\x03\x04", b"\x93NUMPY"
+_NIMAGENET = SensorSize(640, 480)
+
+
+def matches(first: bytes, path: Path) -> bool:
+    """Whether it is a .npy file, or a zip file whose first member is one."""
+    return first.startswith(_NPY) or (first.startswith(_ZIP) and b".npy" in first[30:1024])
+
+
+def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
+    """Open a file; ``width`` and ``height`` in it, if any, say the sensor's size.
+
+    Raises:
+        RecordingError: It is damaged, holds no events, or many recordings at once.
+    """
+    arrays = _load(path)
+    if "offsets" in arrays:
+        raise RecordingError(
+            f"{path} holds {max(len(arrays['offsets']) - 1, 0):,} recordings (it has offsets): it "
+            "is a data set to train on, not a recording"
+        )
+    if list(arrays) == [""]:
+        num_events, read, clock, num_cut = columns_of_array(arrays[""], path)
+    else:
+        num_events, read, clock, num_cut = columns_of_arrays(arrays, path)
+    chunks = _Arrays(num_events, read, clock, arrays.clear)
+    chunks.num_cut = num_cut
+    size = _size(arrays) or sensor or sensor_of(chunks)
+    if "event_data" in arrays and sensor is None:
+        size = SensorSize(max(size.width, _NIMAGENET.width), max(size.height, _NIMAGENET.height))
+    return ChunkedRecording(path, chunks, NAME, size)
+
+
+class _Arrays(ColumnChunks):
+    num_cut = 0
+
+    @property
+    def damage(self) -> Damage:
+        """Rows that one of the columns lacks."""
+        return Damage(lost_events=self.num_cut)
+
+
+def _load(path: Path) -> dict[str, Column]:
+    """Return the arrays of a file; that of a .npy file is named ""."""
+    try:
+        found = np.load(path, allow_pickle=False)
+        if isinstance(found, np.ndarray):
+            return {"": found}
+        with found:
+            return {name: found[name] for name in found.files}
+    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
+        text = str(error).splitlines()[0] if str(error) else type(error).__name__
+        if "allow_pickle" in text:
+            text = "it holds pickled objects, which could run any program"
+        raise RecordingError(f"{path} cannot be read: {text}") from None
+    except MemoryError:
+        raise RecordingError(
+            f"{path} does not fit into memory: convert it to .h5 on a larger machine"
+        ) from None
+
+
+def _size(arrays: dict[str, Column]) -> SensorSize | None:
+    try:
+        return SensorSize(int(arrays["width"]), int(arrays["height"]))
+    except (KeyError, TypeError, ValueError):
+        return None
