@@ -14,23 +14,24 @@ from torch import Tensor, nn
 
 from export.backends.backend import EngineError
 from models.card import METADATA_KEY, ModelCard
+from models.encoders.encoder import Encoder
 
 OPSET = 20
 """The newest that TensorRT 10 reads; LayerNormalization and Gelu are single nodes in it."""
 
 
 class OrderedOutputs(nn.Module):
-    """A perception module computing in ``dtype``; float32 outputs in the order of ``tasks``."""
+    """A perception module computing in ``dtype``; float32 outputs in the order of ``names``."""
 
-    def __init__(self, module: nn.Module, tasks: tuple[str, ...], dtype: torch.dtype) -> None:
+    def __init__(self, module: nn.Module, names: tuple[str, ...], dtype: torch.dtype) -> None:
         super().__init__()
         self.module = module
-        self.tasks = tasks
+        self.names = names
         self.dtype = dtype
 
     def forward(self, events: Tensor) -> tuple[Tensor, ...]:
         outputs = self.module(events.to(self.dtype))
-        return tuple(outputs[task].float() for task in self.tasks)
+        return tuple(outputs[name].float() for name in self.names)
 
 
 def write_onnx(
@@ -39,7 +40,8 @@ def write_onnx(
     """Write ``module`` as one ONNX file; replaces ``path`` when complete.
 
     Args:
-        module: In eval mode; takes (1, C, H, W) float32, returns a dictionary of tensors by task.
+        module: In eval mode; takes (1, C, H, W) float32, returns a dictionary of tensors with
+            the card's outputs.
         card: Written into the file's metadata.
         path: The engine file.
         dtype: Of weights and operators; input and outputs stay float32.
@@ -48,10 +50,13 @@ def write_onnx(
         EngineError: torch cannot export the module, or the file cannot be written.
     """
     example = torch.zeros(1, card.spec.num_channels, card.input_height, card.input_width)
-    if dtype != torch.float32:
-        module = copy.deepcopy(module).to(dtype)
+    module = copy.deepcopy(module)
+    for part in module.modules():
+        if isinstance(part, Encoder):
+            part.fix_input_size(card.input_height, card.input_width)
+    module = module.to(dtype)
     try:
-        model = _exported(OrderedOutputs(module, card.tasks, dtype).eval(), example, card.tasks)
+        model = _exported(OrderedOutputs(module, card.outputs, dtype).eval(), example, card.outputs)
     except torch.onnx.errors.OnnxExporterError as error:
         raise EngineError(f"torch cannot export {card.name}: {_first_line(error)}") from error
     write_model(model, card, path)
@@ -69,7 +74,7 @@ def write_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
         raise EngineError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _exported(module: nn.Module, example: Tensor, tasks: tuple[str, ...]) -> onnx.ModelProto:
+def _exported(module: nn.Module, example: Tensor, outputs: tuple[str, ...]) -> onnx.ModelProto:
     """Return the checked graph; the exporter's own chatter is kept to errors."""
     exporter_log = logging.getLogger("torch.onnx")
     level = exporter_log.level
@@ -84,7 +89,7 @@ def _exported(module: nn.Module, example: Tensor, tasks: tuple[str, ...]) -> onn
                 opset_version=OPSET,
                 external_data=False,
                 input_names=["events"],
-                output_names=list(tasks),
+                output_names=list(outputs),
                 report=False,
                 verbose=False,
             )

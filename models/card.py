@@ -10,6 +10,8 @@ from typing import Any, Literal
 from events.representations.representation import Spec, describe_spec, make_spec
 
 SCHEMA_VERSION = 2
+TOKENS = "tokens"
+"""A bare encoder's one output."""
 METADATA_KEY = "saccade"
 """Key of the card's JSON in safetensors' and ONNX's metadata."""
 
@@ -66,6 +68,11 @@ class ModelCard:
                 f"palette must have a colour for each of {len(self.segmentation_labels)} "
                 f"segmentation labels, got {len(self.palette)}"
             )
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        """Names of the engine's outputs, in order."""
+        return self.tasks or (TOKENS,)
 
     def to_json(self) -> str:
         """Return the card as JSON text."""

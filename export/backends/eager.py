@@ -48,7 +48,7 @@ class EagerEngine:
             raise ValueError(f"engine takes {expected}, got {grid.shape}")
         with torch.inference_mode():
             outputs = self._module(torch.from_numpy(grid)[None].to(self._device))
-            return {task: outputs[task].float().cpu().numpy() for task in card.tasks}
+            return {name: outputs[name].float().cpu().numpy() for name in card.outputs}
 
     def close(self) -> None:
         """Drop nothing by hand: the module frees its memory with its last reference."""

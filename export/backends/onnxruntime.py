@@ -156,9 +156,9 @@ def _check_shapes(path: Path, session: onnxruntime.InferenceSession, card: Model
     if inputs != expected:
         raise EngineError(f"{path} takes {inputs}, its card says {expected}: export it again")
     outputs = {item.name: item.shape for item in session.get_outputs()}
-    if set(outputs) != set(card.tasks):
+    if set(outputs) != set(card.outputs):
         raise EngineError(
-            f"{path} gives {', '.join(sorted(outputs))}, its card says {', '.join(card.tasks)}: "
+            f"{path} gives {', '.join(sorted(outputs))}, its card says {', '.join(card.outputs)}: "
             "export it again"
         )
     channels = {
@@ -166,7 +166,8 @@ def _check_shapes(path: Path, session: onnxruntime.InferenceSession, card: Model
         "segmentation": len(card.segmentation_labels),
         "depth": 1,
     }
-    for task, shape in outputs.items():
+    for task in card.tasks:  # how wide tokens are stands in no card
+        shape = outputs[task]
         num_dims = 2 if task == "recognition" else 4
         if len(shape) != num_dims or shape[:2] != [1, channels.get(task, 0)]:
             raise EngineError(

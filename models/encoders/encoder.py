@@ -69,6 +69,12 @@ class Encoder(nn.Module):
         patches_BND = last.flatten(2).transpose(1, 2)
         return Tokens(patches_BND, patches_BND[:, :0], last.shape[2], last.shape[3])
 
+    def fix_input_size(self, height: int, width: int) -> None:
+        """Compute now, as constants, what the input's size alone decides: before an export.
+
+        Afterwards the encoder runs at this size only and is not meant to be trained.
+        """
+
 
 @dataclass(frozen=True, kw_only=True)
 class EncoderConfig(ABC):

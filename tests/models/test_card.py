@@ -61,7 +61,7 @@ def test_an_unknown_field_is_refused() -> None:
         ModelCard.from_json(json.dumps(values))
 
 
-@pytest.mark.parametrize("encoder", [{}, {"kind": "swin"}, {"kind": "hybrid", "height": 3}])
+@pytest.mark.parametrize("encoder", [{}, {"kind": "abacus"}, {"kind": "hybrid", "height": 3}])
 def test_an_encoder_that_is_not_there_is_refused(encoder: dict[str, object]) -> None:
     with pytest.raises(CardError):
         build_encoder(replace(CARD, encoder=encoder))

@@ -1,0 +1,78 @@
+"""Public weights of transformers' models, from the hub or a local folder in its format."""
+
+from __future__ import annotations
+
+import contextlib
+from collections.abc import Iterator
+from typing import Any
+
+from torch import Tensor
+
+
+def published_sizes(name: str, model_types: tuple[str, ...]) -> dict[str, Any]:
+    """Return the settings of a published model, by transformers' names.
+
+    Args:
+        name: Hub name or local folder.
+        model_types: Kinds that are welcome; of a model of pictures and text, the picture's part is
+            returned.
+
+    Raises:
+        ValueError: there is no such model, or it is of another kind.
+    """
+    with _quiet():
+        from transformers import AutoConfig
+
+        try:
+            config = AutoConfig.from_pretrained(name)
+        except (OSError, ValueError) as error:
+            raise _unreachable(name, error) from None
+    if config.model_type not in model_types:
+        raise ValueError(
+            f"{name} is a model of type {config.model_type}, this encoder starts from "
+            f"{' or '.join(model_types)}"
+        )
+    settings: dict[str, Any] = getattr(config, "vision_config", config).to_dict()
+    return settings
+
+
+def published_weights(name: str, model_class: Any) -> dict[str, Tensor]:
+    """Return the float32 weights of a published model, by the names of ``model_class``.
+
+    Raises:
+        ValueError: they cannot be had, or do not fill the class.
+    """
+    with _quiet():
+        try:
+            model, report = model_class.from_pretrained(name, output_loading_info=True)
+        except (OSError, ValueError) as error:
+            raise _unreachable(name, error) from None
+    missing = sorted(report["missing_keys"])
+    if missing:
+        raise ValueError(f"{name} lacks {len(missing)} weights, the first is {missing[0]}")
+    weights: dict[str, Tensor] = model.float().state_dict()
+    return weights
+
+
+def _unreachable(name: str, error: Exception) -> ValueError:
+    reason = (str(error).strip() or type(error).__name__).splitlines()[0]
+    return ValueError(
+        f"no published model {name!r}: it is neither a local folder in transformers' format nor a "
+        f"hub name that can be reached ({reason})"
+    )
+
+
+@contextlib.contextmanager
+def _quiet() -> Iterator[None]:
+    """Keep transformers' progress bars and reports to errors."""
+    from transformers.utils import logging
+
+    verbosity, has_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
+    logging.set_verbosity_error()
+    logging.disable_progress_bar()
+    try:
+        yield
+    finally:
+        logging.set_verbosity(verbosity)
+        if has_bar:
+            logging.enable_progress_bar()
