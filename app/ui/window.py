@@ -25,10 +25,10 @@ from app.ui.session import Session
 from app.ui.settings import Preferences
 from app.ui.source_panel import kind_of
 from app.ui.theme import THEMES, Theme, Themed, apply_theme
+from events.recordings.open import recording_suffixes
 from export.backends.backend import Engine
 
 TICK_MS = 16
-FILE_FILTER = "Event recordings (*.aedat4);;All files (*)"
 ENGINE_FILTER = "Engines (*.onnx);;All files (*)"
 
 
@@ -173,7 +173,7 @@ class MainWindow(QMainWindow):
     def ask_recording(self) -> None:
         """Let the user choose a file and open it."""
         path, _ = QFileDialog.getOpenFileName(
-            self, "Open recording", self.preferences.last_folder, FILE_FILTER
+            self, "Open recording", self.preferences.last_folder, _recording_filter()
         )
         if path:
             self.open(path)
@@ -269,3 +269,9 @@ def dress(root: QWidget, theme: Theme) -> None:
             widget.setIcon(icons.icon(str(icon_name), theme.text, disabled=theme.line))
         if isinstance(widget, Themed):
             widget.set_theme(theme)
+
+
+def _recording_filter() -> str:
+    """Return the file dialog's choices: every format that is read."""
+    patterns = " ".join(f"*{suffix}" for suffix in recording_suffixes())
+    return f"Event recordings ({patterns});;All files (*)"

@@ -11,9 +11,8 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from events.recordings.word_clock import unwrapped
+from events.recordings.word_clock import Rows, unwrapped
 
-Rows = npt.NDArray[np.int64]
 RISING, FALLING = 1, 2  # of TRIGGER_KINDS
 # state: is the time known (1), time's high part, what of it to trust; EVT3: low part, y, x, p << 32
 HAS_TIME, HIGH, TRUSTED, LOW, Y, X, POLARITY = range(7)

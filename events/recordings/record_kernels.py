@@ -6,15 +6,11 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from events.recordings.word_clock import unwrapped
+from events.recordings.word_clock import Rows, continued, unwrapped
 
-Rows = npt.NDArray[np.int64]
-# state: is the time known (1), the time, what of it to trust, what restarts of the clock add, the
-# event's time before, the latest time, events in a row that are much earlier
-HAS_TIME, TIME, TRUSTED, ADDED, BEFORE, LATEST, NUM_EARLIER = range(7)
-RESTART_US = 1_000_000
-RESTART_EVENTS = 1_000
-"""So many events in a row that are earlier by more than that say that the clock was set back."""
+# state: is the time known (1), the time, what of it to trust; from 4 on: see word_clock
+HAS_TIME, TIME, TRUSTED = range(3)
+PULSE = 3  # of TRIGGER_KINDS
 
 
 @numba.njit(cache=True, nogil=True)
@@ -53,7 +49,7 @@ def decode_records(
             events[n, 1] = x & 0xFFFF | (y & 0xFFFF) << 16 | p << 32  # below 0: far outside
             n += 1
         else:
-            triggers[m, 0], triggers[m, 1] = t, 3
+            triggers[m, 0], triggers[m, 1] = t, PULSE
             m += 1
     return len(words) * 4, n, m
 
@@ -69,16 +65,4 @@ def _time_us(value: int, state: Rows) -> int:
     if not state[HAS_TIME]:
         state[HAS_TIME], state[TIME], state[TRUSTED] = 1, value, value
     state[TIME], state[TRUSTED] = unwrapped(value, state[TIME], state[TRUSTED], 32)
-    t = state[TIME] + state[ADDED]
-    # The latest time is one that the next event confirms: a wrong one far ahead does not count.
-    state[LATEST] = max(state[LATEST], min(t, state[BEFORE]))
-    state[BEFORE] = t
-    if t >= state[LATEST] - RESTART_US:
-        state[NUM_EARLIER] = 0
-    else:
-        state[NUM_EARLIER] += 1
-        if state[NUM_EARLIER] >= RESTART_EVENTS:
-            state[ADDED] += state[LATEST] - t
-            state[NUM_EARLIER] = 0
-            t = state[LATEST]
-    return t
+    return continued(state[TIME], state)

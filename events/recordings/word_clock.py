@@ -1,8 +1,18 @@
-"""unwrapped: a counter of few bits as one that never wraps, compiled into the decoders."""
+"""Clocks of few bits, or set back to zero, as time that only goes on; for compiled decoders."""
 
 from __future__ import annotations
 
 import numba
+import numpy as np
+import numpy.typing as npt
+
+Rows = npt.NDArray[np.int64]
+# of a decoder's state: what restarts of the clock add, the event's time before, the latest time,
+# events in a row that are much earlier
+ADDED, BEFORE, LATEST, NUM_EARLIER = range(4, 8)
+RESTART_US = 1_000_000
+RESTART_EVENTS = 1_000
+"""So many events in a row that are earlier by more than that say that the clock was set back."""
 
 
 @numba.njit(inline="always")
@@ -28,3 +38,24 @@ def unwrapped(value: int, last: int, trusted: int, num_bits: int) -> tuple[int, 
     if -quarter <= back <= quarter:
         return trusted + back, trusted + back
     return last + step, trusted
+
+
+@numba.njit(inline="always")
+def continued(t: int, state: Rows) -> int:
+    """Return an event's time, going on from the latest one where the clock was set back.
+
+    The RESTART_EVENTS by which that is told keep their earlier times.
+    """
+    t += state[ADDED]
+    # The latest time is one that the next event confirms: a wrong one far ahead does not count.
+    state[LATEST] = max(state[LATEST], min(t, state[BEFORE]))
+    state[BEFORE] = t
+    if t >= state[LATEST] - RESTART_US:
+        state[NUM_EARLIER] = 0
+        return t
+    state[NUM_EARLIER] += 1
+    if state[NUM_EARLIER] < RESTART_EVENTS:
+        return t
+    state[ADDED] += state[LATEST] - t
+    state[NUM_EARLIER] = 0
+    return state[LATEST]

@@ -96,12 +96,23 @@ class WordChunks(Chunks):
                 break
             place.num_bytes = num_bytes
             if n:
-                place.first_us = int(self._events[0, 0])
+                place.first_us = self._start_us(n)
             if guess is not None:
                 guess.add(self._events[:n])
             self._places.append(place)
             self._next += num_bytes
         return True
+
+    def _start_us(self, num_events: int) -> int:
+        """Return when the chunk just decoded starts: never before the one in front of it.
+
+        A wrong time then makes a search begin too early, and never too late.
+        """
+        starts = min(int(self._events[0, 0]), int(self._events[num_events // 2, 0]))
+        return max(starts, self._latest_start_us())
+
+    def _latest_start_us(self) -> int:
+        return next((p.first_us for p in reversed(self._places) if p.first_us is not None), 0)
 
     def read(self, number: int) -> Chunk:
         """Return a chunk."""

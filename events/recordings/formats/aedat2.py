@@ -6,12 +6,12 @@ the bottom. Frames and inertial samples of a DAVIS are in the same words; they a
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 
 import numpy as np
 
 from events.packet import SensorSize
+from events.recordings import inivation_sensors
 from events.recordings.record_layout import RecordLayout
 from events.recordings.recording import Recording, RecordingError, read_start
 from events.recordings.text_header import TextHeader, read_text_header
@@ -21,14 +21,6 @@ SUFFIXES = (".aedat",)
 HAS_MARK = True
 
 _VERSION_LINE = b"#!AER-DAT2.0"
-_DVS128 = SensorSize(128, 128)
-_DAVIS_SIZES = {
-    "128": SensorSize(128, 128),
-    "208": SensorSize(208, 192),
-    "240": SensorSize(240, 180),
-    "346": SensorSize(346, 260),
-    "640": SensorSize(640, 480),
-}
 _PROBE_BYTES = 1 << 20
 _DAVIS_KINDS = 1 << 31 | 1 << 10
 
@@ -99,20 +91,20 @@ def _chip(
     Raises:
         RecordingError: The chip is named, and not one that we know.
     """
-    davis = re.match(r"(?i)(?:apsdvs|davis|sbret)\D*(\d{3})", chip)
-    if davis and davis[1] in _DAVIS_SIZES:
-        return True, _DAVIS_SIZES[davis[1]]
-    if re.match(r"(?i)(dvs128|tmpdiff128)", chip):
-        return False, _DVS128
+    size = inivation_sensors.davis_size(chip)
+    if size is not None:
+        return True, size
+    if inivation_sensors.is_dvs128(chip):
+        return False, inivation_sensors.DVS128
     if chip:
         raise RecordingError(f"{path} is of chip {chip}: AEDAT 2.0 of DVS128 and DAVIS is read")
     data = read_start(path, header.num_bytes + _PROBE_BYTES)[header.num_bytes :]
     addresses = np.frombuffer(data[: len(data) & ~7], ">u4")[::2]
     if not (addresses >> 16).any():
-        return False, sensor or _DVS128
+        return False, sensor or inivation_sensors.DVS128
     events = addresses[addresses & _DAVIS_KINDS == 0]
     width = int((events >> 12 & 0x3FF).max(initial=0)) + 1
     height = int((events >> 22 & 0x1FF).max(initial=0)) + 1
-    sizes = sorted(_DAVIS_SIZES.values(), key=lambda size: size.width)
+    sizes = sorted(inivation_sensors.DAVIS.values(), key=lambda size: size.width)
     fitting = (size for size in sizes if width <= size.width and height <= size.height)
-    return True, sensor or next(fitting, _DAVIS_SIZES["640"])
+    return True, sensor or next(fitting, sizes[-1])
