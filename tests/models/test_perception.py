@@ -1,25 +1,17 @@
 from __future__ import annotations
 
-import importlib
-import pkgutil
 from dataclasses import replace
 
 import pytest
 import torch
 from tiny_engine import tiny_card
 
-import models.encoders
 from models.card import CardError
 from models.heads.head import Targets
 from models.perception import Perception, describe_encoder
 from training.recipes.default import recipe
 
 CARD = tiny_card()
-ENCODERS = [
-    module.name
-    for module in pkgutil.iter_modules(models.encoders.__path__)
-    if module.name != "encoder"
-]
 
 
 def unknown_targets(batch_size: int = 2) -> Targets:
@@ -28,15 +20,6 @@ def unknown_targets(batch_size: int = 2) -> Targets:
         segmentation=torch.full((batch_size, 16, 24), 255),
         depth_m=torch.zeros(batch_size, 16, 24),
     )
-
-
-@pytest.mark.parametrize("name", ENCODERS)
-def test_every_encoder_gives_its_pyramid_at_any_multiple_of_its_stride(name: str) -> None:
-    encoder = importlib.import_module(f"models.encoders.{name}").Config().build(3).eval()
-    for height, width in ((64, 96), (96, 32)):
-        maps = encoder(torch.zeros(2, 3, height, width))
-        for each, channels, stride in zip(maps, encoder.widths, encoder.strides, strict=True):
-            assert each.shape == (2, channels, height // stride, width // stride)
 
 
 def test_one_pass_answers_every_task_in_the_shapes_of_the_card() -> None:
