@@ -23,13 +23,13 @@ def rows(engine_path: Path) -> Iterator[Row]:
         return
     import torch
 
-    from models.representations.voxel_grid import EventGridder
+    from models.representations.gridder import make_gridder
 
     if not torch.cuda.is_available():
         return
     card = engine.card
     letterbox = Letterbox(SENSOR, card.input_height, card.input_width)
-    gridder = EventGridder(card.spec, letterbox, torch.device("cuda"))
+    gridder = make_gridder(card.spec, letterbox, torch.device("cuda"))
     for num_events in NUM_EVENTS:
         packet = random_packet(num_events, card.window_us)
 

@@ -100,3 +100,17 @@ def normalize(
     is_flat = variance <= FLAT_VARIANCE * squares / count
     factor = 1.0 if is_flat else 1 / math.sqrt(variance)
     _standardize_into(values, np.float32(mean), np.float32(factor), out)
+
+
+def normalize_reference(values: Values, normalization: Normalization) -> Values:
+    """Return ``values`` of any shape as ``normalize`` writes them, in plain numpy."""
+    nonzero = values[values != 0].astype(np.float64)
+    if normalization == "none" or not len(nonzero):
+        return values
+    if normalization == "nonzero_rms":
+        return values / np.float32(np.sqrt(np.mean(nonzero**2)))
+    variance = nonzero.var()
+    centred = np.where(values != 0, values - nonzero.mean(), 0)
+    if variance > FLAT_VARIANCE * np.mean(nonzero**2):
+        centred /= np.sqrt(variance)
+    return centred.astype(np.float32)

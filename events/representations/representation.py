@@ -8,7 +8,7 @@ import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args, get_origin, get_type_hints
 
 import numpy as np
 import numpy.typing as npt
@@ -89,6 +89,14 @@ def make_spec(values: Mapping[str, Any]) -> Spec:
     except TypeError as error:
         raise ValueError(f"representation {kind!r}: {error}") from None
     return spec
+
+
+def check_choices(spec: Spec) -> None:
+    """Raise ValueError if a field of ``spec`` is none of the values that its Literal type names."""
+    for field, choices in get_type_hints(type(spec)).items():
+        value = getattr(spec, field)
+        if get_origin(choices) is Literal and value not in get_args(choices):
+            raise ValueError(f"{field} must be one of {get_args(choices)}, got {value!r}")
 
 
 def check_sensor(packet: EventPacket, letterbox: Letterbox) -> None:

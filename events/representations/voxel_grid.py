@@ -7,15 +7,15 @@ CVPR 2019, eq. 1-2.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, get_args, get_origin, get_type_hints
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
 from events.packet import EventPacket
 from events.representations.letterbox import Letterbox, place
-from events.representations.normalization import FLAT_VARIANCE, Normalization, normalize
-from events.representations.representation import Spec, check_sensor, grid_buffer
+from events.representations.normalization import Normalization, normalize, normalize_reference
+from events.representations.representation import Spec, check_choices, check_sensor, grid_buffer
 from events.representations.scatter import scatter_window
 
 
@@ -44,10 +44,7 @@ class VoxelGridSpec(Spec):
     def __post_init__(self) -> None:
         if self.num_bins < 1:
             raise ValueError(f"num_bins must be at least 1, got {self.num_bins}")
-        for field, choices in get_type_hints(VoxelGridSpec).items():
-            value = getattr(self, field)
-            if get_origin(choices) is Literal and value not in get_args(choices):
-                raise ValueError(f"{field} must be one of {get_args(choices)}, got {value!r}")
+        check_choices(self)
         if self.placement == "closed" and self.num_bins < 2:
             raise ValueError(f"closed placement needs at least 2 bins, got {self.num_bins}")
 
@@ -91,6 +88,22 @@ class VoxelGridSpec(Spec):
 
 
 spec = VoxelGridSpec
+
+
+def published(encoder: str = "event_pretrain") -> VoxelGridSpec:
+    """Return the voxel grid on which a published encoder was trained.
+
+    ``event_pretrain`` ("Revealing Latent Information: A Physics-inspired Self-supervised
+    Pre-training Framework for Noisy and Sparse Events"): 5 signed bins, an event of polarity +-1
+    shared between the two next to t* = (5 - 1) (t - t0) / (t1 - t0), with t0 and t1 the first and
+    the last event's time; not normalised.
+
+    Raises:
+        ValueError: nothing is known of ``encoder``.
+    """
+    if encoder != "event_pretrain":
+        raise ValueError(f"no voxel grid of {encoder!r}; there is event_pretrain")
+    return VoxelGridSpec(num_bins=5, polarity="signed", placement="closed", anchor="events")
 
 
 def voxel_grid(
@@ -173,21 +186,5 @@ def voxel_grid_reference(packet: EventPacket, spec: VoxelGridSpec) -> npt.NDArra
         inside = (plane >= 0) & (plane < num_bins)
         index = (channel + plane) * (height * width) + cell
         grid += np.bincount(index[inside], (sign * weight)[inside], minlength=len(grid))
-    return normalize_reference(grid.reshape(-1, height, width).astype(np.float32), spec)
-
-
-def normalize_reference(
-    grid: npt.NDArray[np.float32], spec: VoxelGridSpec
-) -> npt.NDArray[np.float32]:
-    """Return ``grid`` normalised over its non-zero voxels; unchanged where all are zero."""
-    values = grid[grid != 0].astype(np.float64)
-    if spec.normalization == "none" or not len(values):
-        return grid
-    if spec.normalization == "nonzero_rms":
-        rms = np.float32(np.sqrt(np.mean(values**2)))
-        return grid / rms
-    variance = values.var()
-    centred = np.where(grid != 0, grid - values.mean(), 0)
-    if variance > FLAT_VARIANCE * np.mean(values**2):
-        centred /= np.sqrt(variance)
-    return centred.astype(np.float32)
+    planes = grid.reshape(-1, height, width).astype(np.float32)
+    return normalize_reference(planes, spec.normalization)

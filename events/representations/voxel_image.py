@@ -1,0 +1,211 @@
+"""Voxel image: a voxel grid of three bins as an 8-bit colour image, normalised like photographs.
+
+Source: "Scaling Dense Event-Stream Pretraining from Visual Foundation Models" (ScaleEvent),
+arXiv 2603.03969. Its renderer is not public; see ``VoxelImageSpec.encoding`` for what stands in.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numba as nb
+import numpy as np
+import numpy.typing as npt
+
+from events.packet import EventPacket
+from events.representations.letterbox import Letterbox
+from events.representations.normalization import moments
+from events.representations.representation import (
+    Grid,
+    Spec,
+    check_choices,
+    check_sensor,
+    grid_buffer,
+)
+from events.representations.resample import Interpolation, resample, resample_reference
+from events.representations.voxel_grid import VoxelGridSpec, scatter_packet, voxel_grid_reference
+
+Color = tuple[float, float, float]
+IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
+CLIP_RMS = 3.0
+QUANTIZATIONS = ("none", "truncate", "round")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VoxelImageSpec(Spec):
+    """Everything that decides a voxel image's values."""
+
+    encoding: Literal["min_max", "rms"] = "min_max"
+    """How a signed voxel becomes a level in [0, 1].
+
+    ``min_max``: 0 for the window's least voxel, 1 for its largest. The default, as renderers of
+    this layout of three bins do (EventSAM's data); the paper's own rule is not published.
+    ``rms``: 0.5 without events, 0 and 1 at three times the root mean square of the voxels that are
+    not zero, so that a hot pixel does not darken the rest.
+    Where all voxels are equal the level is 0.5."""
+    quantization: Literal["truncate", "round", "none"] = "truncate"
+    """How 255 times the level becomes 8-bit: the whole number below, the nearest, or not at all.
+    The JPEG compression of the published files is not imitated."""
+    placement: Literal["trailing", "closed"] = "closed"
+    """As in VoxelGridSpec."""
+    anchor: Literal["window", "events"] = "events"
+    """As in VoxelGridSpec."""
+    interpolation: Interpolation = "bilinear_antialias"
+    """From the sensor's size to the network's; the default loses no event where that is smaller,
+    and is plain bilinear where it is larger, as in training (480x640 to 960x1280)."""
+    mean: Color = IMAGENET_MEAN
+    """Subtracted from each bin's level."""
+    std: Color = IMAGENET_STD
+    """What the difference to ``mean`` is divided by."""
+
+    def __post_init__(self) -> None:
+        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
+            raise ValueError(
+                f"mean and std must be 3 values each, std above 0, got {self.mean} and {self.std}"
+            )
+        check_choices(self)
+
+    @property
+    def num_channels(self) -> int:
+        """One for each bin, oldest first."""
+        return 3
+
+    @property
+    def voxels(self) -> VoxelGridSpec:
+        """The signed voxel grid that is encoded; what the activity mask is made of."""
+        return VoxelGridSpec(num_bins=3, placement=self.placement, anchor=self.anchor)
+
+    def build(self, packet: EventPacket) -> Grid:
+        return voxel_image(packet, self)
+
+    def network_input(
+        self, packet: EventPacket, letterbox: Letterbox, out: Grid | None = None
+    ) -> Grid:
+        """Return the (3, height, width) float32 network input of a packet.
+
+        The sensor's 8-bit image is interpolated to the letterbox's content; cells outside it have
+        the level of a voxel without events. The mean and the deviation come last.
+        """
+        check_sensor(packet, letterbox)
+        out = grid_buffer((3, letterbox.height, letterbox.width), out)
+        sensor = packet.sensor
+        if letterbox.content == (0, 0, sensor.height, sensor.width) == (0, 0, *out.shape[1:]):
+            return voxel_image(packet, self, out)
+        image = np.empty((3, sensor.height, sensor.width), np.float32)
+        out[:] = _encode_packet(packet, self, image, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        resample(image, letterbox, self.interpolation, out)
+        _standardize(out.reshape(3, -1), np.float32(self.mean), np.float32(1 / np.array(self.std)))
+        return out
+
+
+spec = VoxelImageSpec
+
+
+def published(encoder: str = "scale_event") -> VoxelImageSpec:
+    """Return the voxel image of ScaleEvent's encoders, with our stand-in for its 8-bit encoding.
+
+    Raises:
+        ValueError: nothing is known of ``encoder``.
+    """
+    if encoder != "scale_event":
+        raise ValueError(f"no voxel image of {encoder!r}; there is scale_event")
+    return VoxelImageSpec()
+
+
+def voxel_image(packet: EventPacket, spec: VoxelImageSpec, out: Grid | None = None) -> Grid:
+    """Return the (3, H, W) float32 voxel image of a packet.
+
+    Args:
+        packet: Events of one window.
+        spec: What to compute.
+        out: (3, H, W) float32, C-contiguous, to overwrite instead of making a new array.
+    """
+    out = grid_buffer((3, packet.sensor.height, packet.sensor.width), out)
+    _encode_packet(packet, spec, out, spec.mean, spec.std)
+    return out
+
+
+def _encode_packet(
+    packet: EventPacket, spec: VoxelImageSpec, out: Grid, mean: Color, std: Color
+) -> float:
+    """Overwrite ``out`` (3, H, W) with the image and return the level of an empty voxel."""
+    flat = out.reshape(-1)
+    scatter_packet(packet, spec.voxels, flat, num_cells=out[0].size)
+    if spec.encoding == "min_max":
+        low, high = _least_and_largest(flat)
+    else:
+        count, _, squares = moments(flat)
+        high = CLIP_RMS * float(np.sqrt(squares / max(count, 1)))
+        low = -high
+    mode = QUANTIZATIONS.index(spec.quantization)
+    empty = np.zeros((1, 1), np.float32)
+    _encode(empty, low, high, mode, np.zeros(1), np.ones(1))
+    _encode(out.reshape(3, -1), low, high, mode, np.array(mean), np.array(std))
+    return float(empty[0, 0])
+
+
+def voxel_image_reference(
+    packet: EventPacket, spec: VoxelImageSpec, letterbox: Letterbox | None = None
+) -> Grid:
+    """Return image or network input in plain numpy: the definition, in float64 inside."""
+    voxels = voxel_grid_reference(packet, spec.voxels).astype(np.float64)
+    low, high = voxels.min(), voxels.max()
+    if spec.encoding == "rms":
+        high = CLIP_RMS * np.sqrt(np.mean(voxels[voxels != 0] ** 2)) if voxels.any() else 0
+        low = -high
+    # The last value is that of a voxel without events.
+    values = np.append(voxels, 0)
+    levels = np.clip((values - low) / (high - low), 0, 1) if high > low else 0 * values + 0.5
+    if spec.quantization != "none":
+        levels = (np.floor if spec.quantization == "truncate" else np.rint)(levels * 255) / 255
+    image = levels[:-1].reshape(voxels.shape)
+    if letterbox is not None:
+        image = resample_reference(image, letterbox, spec.interpolation, margin=levels[-1])
+    mean, std = np.array([spec.mean, spec.std])[..., None, None]
+    return ((image - mean) / std).astype(np.float32)
+
+
+@nb.njit(nogil=True, cache=True, fastmath={"nnan", "nsz", "reassoc"})
+def _least_and_largest(values: npt.NDArray[np.float32]) -> tuple[float, float]:
+    low = high = values[0]
+    for i in range(len(values)):
+        low, high = min(low, values[i]), max(high, values[i])
+    return low, high
+
+
+@nb.njit(nogil=True, cache=True)
+def _encode(
+    values: Grid, low: float, high: float, mode: int,
+    mean: npt.NDArray[np.float64], std: npt.NDArray[np.float64],
+) -> None:  # fmt: skip
+    """Overwrite each row of ``values`` (R, N) by its levels in [low, high], normalised.
+
+    Inside in float64, whose rounding never moves a voxel at the edge of an 8-bit step.
+
+    Args:
+        values: Signed voxels.
+        low: Value of level 0.
+        high: Value of level 1.
+        mode: Index in QUANTIZATIONS.
+        mean: (R,) subtracted from the level.
+        std: (R,) what that is divided by.
+    """
+    extent = high - low
+    for k in range(len(values)):
+        row, shift, gain = values[k], mean[k], 1 / std[k]
+        for i in range(len(row)):
+            level = 0.5 if extent == 0 else min(max((row[i] - low) / extent, 0.0), 1.0)
+            if mode == 1:
+                level = np.floor(level * 255) / 255
+            elif mode == 2:
+                level = np.rint(level * 255) / 255
+            row[i] = (level - shift) * gain
+
+
+@nb.njit(nogil=True, cache=True)
+def _standardize(values: Grid, mean: Grid, gain: Grid) -> None:
+    for k in range(len(values)):
+        row, shift, factor = values[k], mean[k], gain[k]
+        for i in range(len(row)):
+            row[i] = (row[i] - shift) * factor
