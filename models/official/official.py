@@ -14,7 +14,7 @@ import importlib
 import pickle
 import pkgutil
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -136,15 +136,31 @@ def read_tensors(path: Path, nested: Iterable[str] = ()) -> dict[str, Tensor]:
     return {str(key).removeprefix(WRAPPER): value for key, value in content.items()}
 
 
-def shape_of(tensors: Mapping[str, Tensor], name: str, path: Path) -> tuple[int, ...]:
+def shape_of(
+    tensors: Mapping[str, Tensor], name: str, path: Path, num_dims: int | None = None
+) -> tuple[int, ...]:
     """Return the shape of a tensor that tells the encoder's sizes.
 
     Raises:
-        OfficialError: there is no such tensor.
+        OfficialError: there is no such tensor, or it has other dimensions.
     """
     if name not in tensors:
         raise OfficialError(f"{path} has no tensor {name!r}: it is another kind of checkpoint")
-    return tuple(tensors[name].shape)
+    shape = tuple(tensors[name].shape)
+    if num_dims is not None and len(shape) != num_dims:
+        raise OfficialError(f"{path}: tensor {name!r} must have {num_dims} dimensions, has {shape}")
+    return shape
+
+
+def under(prefix: str, layout: Mapping[str, Source]) -> dict[str, Source]:
+    """Return a layout whose published names all begin with ``prefix``."""
+    return {ours: replace(each, name=prefix + each.name) for ours, each in layout.items()}
+
+
+def first_prefix(names: Iterable[str], prefixes: Iterable[str]) -> str:
+    """Return the first of ``prefixes`` that some name begins with; none is the empty one."""
+    known = list(names)
+    return next((each for each in prefixes if any(name.startswith(each) for name in known)), "")
 
 
 def count_blocks(names: Iterable[str], prefix: str) -> int:
