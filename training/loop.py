@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import logging
-import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +13,16 @@ from torch.utils.tensorboard import SummaryWriter
 
 from models.model_file import load_card
 from training.checkpoint import Run
-from training.data.feed import AnyBatch, Feed, batches
+from training.data.feed import AnyBatch, Delivery, Feed, batches
+from training.data.folder import DataError
 from training.methods.method import MODEL_FILE, StepOutput
-from training.optim import AveragedWeights, build_optimizer, learning_rate, set_learning_rate
+from training.optim import AveragedWeights, build_optimizer, learning_rate
 from training.recipe import Recipe
+from training.run_folder import RunFolder
+from training.stepper import DTYPES, Stepper
+from training.throughput import Meter, Throughput, peak_flops_per_s
 
 log = logging.getLogger(__name__)
-
-CHECKPOINT_FILE = "checkpoint.pt"
-RECIPE_FILE = "recipe.json"
-DTYPES = {"bf16": torch.bfloat16, "fp16": torch.float16, "fp32": torch.float32}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,26 +33,31 @@ class Progress:
     num_steps: int
     loss: float
     terms: dict[str, float]
-    samples_per_s: float
+    throughput: Throughput
+    num_skipped: int
+    """Samples so far that could not be read and were replaced."""
+
+
+Report = Callable[[Progress], None]
 
 
 def train(
     recipe: Recipe,
-    folder: Path,
+    folder: RunFolder,
     *,
     device: torch.device,
-    report: Callable[[Progress], None],
+    report: Report,
     provenance: dict[str, Any] | None = None,
 ) -> Path:
-    """Run a recipe, or go on with it where ``folder`` holds its checkpoint; return what it made.
+    """Run a recipe, or go on with it where ``folder`` holds a checkpoint; return what it made.
 
     Equal recipes give equal weights on one machine, interrupted or not.
 
     Raises:
-        CheckpointError: ``folder`` holds the checkpoint of another recipe.
-        FloatingPointError: the loss is no longer finite; the last checkpoint stays.
+        CheckpointError: the checkpoint is damaged, of another network, or cannot be written.
+        DataError: data are missing, or too many samples cannot be read.
+        NotFiniteError: the loss is no longer finite; the last checkpoint stays.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     feed = recipe.data.build(recipe)
     torch.manual_seed(recipe.seed)
     method = recipe.method.build(recipe, feed).to(device)
@@ -61,132 +65,149 @@ def train(
     made_by = {"recipe": recipe.name, "data": list(feed.names), "seed": recipe.seed}
     if recipe.initial is not None:
         made_by["initial"] = load_card(Path(recipe.initial)).provenance
+    made_by |= provenance or {}
     run = Run(
-        recipe=recipe,
         method=method,
         average=AveragedWeights(method.trained(), recipe.ema_decay),
         optimizer=build_optimizer(method.parameter_groups(), recipe.optimizer),
+        scaler=torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16"),
     )
     first_step = 0
-    made_by |= provenance or {}
-    if (folder / CHECKPOINT_FILE).exists():
-        first_step = run.restore(folder / CHECKPOINT_FILE)
-        made_by = note_resumption(made_by, folder / MODEL_FILE, first_step)
+    if folder.has_checkpoint:
+        first_step = run.restore(folder.path)
+        made_by = _note_resumption(made_by, folder, first_step)
         log.info("going on after step %d of %d", first_step, recipe.num_steps)
-    (folder / RECIPE_FILE).write_text(recipe.to_json())
-    incoming = _batches(recipe, feed, first_step)
-    return _optimize(run, incoming, first_step, folder, made_by, device=device, report=report)
+    folder.keep_metrics_before(first_step)
+    with SummaryWriter(str(folder.path), purge_step=first_step or None) as writer:
+        loop = _Loop(run, recipe, folder, writer, device, made_by, report)
+        return loop.go(feed, first_step)
 
 
-def _optimize(
-    run: Run,
-    incoming: Iterable[AnyBatch],
-    first_step: int,
-    folder: Path,
-    made_by: dict[str, Any],
-    *,
-    device: torch.device,
-    report: Callable[[Progress], None],
-) -> Path:
-    """Step once for every batch; log, report and save on the recipe's schedule."""
-    recipe, clock, made = run.recipe, _Clock(), folder / MODEL_FILE
-    dtype = getattr(torch, recipe.file_dtype)
-    with SummaryWriter(str(folder)) as writer:
-        for step, batch in enumerate(incoming, first_step):
-            output = _step(run, batch, step, device)
-            clock.count(len(batch))
-            if step % recipe.log_every == 0:
-                progress = _progress(step, recipe, output, clock.rate())
-                rate = learning_rate(step, recipe.optimizer, recipe.num_steps)
-                _write(writer, progress, rate)
-                report(progress)
-            if (step + 1) % recipe.checkpoint_every == 0 or step + 1 == recipe.num_steps:
-                run.save(folder / CHECKPOINT_FILE, step + 1)
-                made = run.method.write(folder, run.average.module, made_by, dtype)
-    return made
+class _Loop:
+    """Steps once for every batch; logs, reports and saves on the recipe's schedule."""
+
+    def __init__(
+        self,
+        run: Run,
+        recipe: Recipe,
+        folder: RunFolder,
+        writer: SummaryWriter,
+        device: torch.device,
+        made_by: dict[str, Any],
+        report: Report,
+    ) -> None:
+        self.run = run
+        self.recipe = recipe
+        self.folder = folder
+        self.writer = writer
+        self.made_by = made_by
+        self.report = report
+        self.stepper = Stepper(run, recipe, device)
+        self.meter = Meter(peak_flops_per_s(device, DTYPES[recipe.precision]))
+        self.num_samples = self.num_skipped = 0
+        self.last_reason = ""
+
+    def go(self, feed: Feed, first_step: int) -> Path:
+        made = self.folder.path / MODEL_FILE
+        incoming = _deliveries(self.recipe, feed, first_step)
+        for step in range(first_step, self.recipe.num_steps):
+            with self.meter.waiting():
+                group = [self._checked(next(incoming)) for _ in range(self.recipe.accumulate)]
+            if self.meter.flops_per_step is None:
+                flops = self.stepper.count_flops(group[0])
+                self.meter.flops_per_step = flops * self.recipe.accumulate
+            output = self.stepper.step(group, step)
+            self.meter.count(sum(len(batch) for batch in group))
+            if step % self.recipe.log_every == 0:
+                self._log(step, output)
+            if self.recipe.pictures_every and step % self.recipe.pictures_every == 0:
+                self._show(step, group[-1])
+            if (step + 1) % self.recipe.checkpoint_every == 0 or step + 1 == self.recipe.num_steps:
+                self.run.save(self.folder.path, step + 1)
+                dtype = getattr(torch, self.recipe.file_dtype)
+                average = self.run.average.module
+                made = self.run.method.write(self.folder.path, average, self.made_by, dtype)
+        return made
+
+    def _checked(self, delivery: Delivery) -> AnyBatch:
+        """Count what could not be read.
+
+        Raises:
+            DataError: it is too much.
+        """
+        for each in delivery.skipped:
+            log.warning("sample %d is replaced: %s", each.index, each.reason)
+            self.last_reason = each.reason
+        self.num_skipped += len(delivery.skipped)
+        self.num_samples += len(delivery.skipped) if delivery.batch is None else len(delivery.batch)
+        share, limit = self.num_skipped / max(self.num_samples, 1), self.recipe.max_skipped_share
+        is_too_much = self.num_samples >= MIN_SAMPLES_FOR_SHARE and share > limit
+        if delivery.batch is None or is_too_much:
+            raise DataError(
+                f"{self.num_skipped} of {self.num_samples} samples cannot be read, the limit is "
+                f"{limit:.0%} (--max-skipped-share); the last: {self.last_reason}"
+            )
+        return delivery.batch
+
+    def _log(self, step: int, output: StepOutput) -> None:
+        terms = {name: term.item() for name, term in (output.terms | output.metrics).items()}
+        progress = Progress(
+            step=step,
+            num_steps=self.recipe.num_steps,
+            loss=output.loss.item(),
+            terms=terms,
+            throughput=self.meter.read(),
+            num_skipped=self.num_skipped,
+        )
+        rate = learning_rate(step, self.recipe.optimizer, self.recipe.num_steps)
+        values = {"loss": progress.loss, **terms, "learning_rate": rate}
+        self.folder.add_metrics({"step": step, **values})
+        speed = progress.throughput
+        rates = {"samples_per_s": speed.samples_per_s, "wait_percent": speed.wait_percent}
+        if speed.mfu_percent is not None:
+            rates["mfu_percent"] = speed.mfu_percent
+        for name, value in (values | rates).items():
+            self.writer.add_scalar(name, value, step)
+        self.report(progress)
+
+    def _show(self, step: int, batch: AnyBatch) -> None:
+        self.run.method.eval()
+        with torch.no_grad():
+            for name, picture in self.run.method.pictures(batch).items():
+                self.writer.add_image(name, picture.float().cpu().numpy(), step)
 
 
-def note_resumption(made_by: dict[str, Any], path: Path, step: int) -> dict[str, Any]:
-    """Return ``made_by`` with what it went on from, where other code had made the steps so far."""
-    if not path.exists():
-        return made_by
-    before = load_card(path).provenance
-    resumed = list(before.get("resumed", []))
-    if before.get("revision") != made_by.get("revision"):
-        resumed.append({"after_step": step, "of_revision": before.get("revision")})
+MIN_SAMPLES_FOR_SHARE = 100
+"""Before this many samples, one unreadable one says nothing of their share."""
+
+
+def _note_resumption(made_by: dict[str, Any], folder: RunFolder, step: int) -> dict[str, Any]:
+    """Return ``made_by`` with what it went on from: other code, or another recipe."""
+    resumed: list[dict[str, Any]] = []
+    path = folder.path / MODEL_FILE
+    if path.exists():
+        before = load_card(path).provenance
+        resumed = list(before.get("resumed", []))
+        if before.get("revision") != made_by.get("revision"):
+            resumed.append({"after_step": step, "of_revision": before.get("revision")})
+    if folder.changes:
+        resumed.append({"after_step": step, "changes": folder.changes})
     return {**made_by, "resumed": resumed} if resumed else made_by
 
 
-def _step(run: Run, batch: AnyBatch, step: int, device: torch.device) -> StepOutput:
-    recipe = run.recipe
-    rate = learning_rate(step, recipe.optimizer, recipe.num_steps)
-    set_learning_rate(run.optimizer, rate)
-    run.method.train()
-    is_mixed = recipe.precision != "fp32"
-    with torch.autocast(device.type, DTYPES[recipe.precision], enabled=is_mixed):
-        output: StepOutput = run.method(batch.to(device))
-    output.loss.backward()  # type: ignore[no-untyped-call]
-    parameters = run.method.parameters()
-    grad_norm = torch.nn.utils.clip_grad_norm_(parameters, recipe.optimizer.max_grad_norm)
-    if not torch.isfinite(grad_norm):  # syncs with the GPU, once a step
-        terms = {name: f"{term.item():.3g}" for name, term in output.terms.items()}
-        seen = ", ".join(dict.fromkeys(batch.names))
-        raise FloatingPointError(
-            f"step {step}: gradient norm {grad_norm}, loss terms {terms}, batch of {seen}: "
-            "lower --optimizer.lr, or look at these recordings"
-        )
-    run.optimizer.step()
-    run.optimizer.zero_grad(set_to_none=True)
-    run.method.after_step(step)
-    run.average.update(run.method.trained(), step)
-    return output
-
-
-def _batches(recipe: Recipe, feed: Feed, first_step: int) -> Iterator[AnyBatch]:
-    """Yield the batches of every stage from ``first_step`` on."""
+def _deliveries(recipe: Recipe, feed: Feed, first_step: int) -> Iterator[Delivery]:
+    """Yield the batches of every stage from ``first_step`` on, ``accumulate`` to a step."""
     stage_start = num_samples = 0
     for stage in recipe.stages:
         done = min(max(first_step - stage_start, 0), stage.steps)
+        per_step = recipe.accumulate * stage.batch_size
         if done < stage.steps:
             yield from batches(
                 feed,
                 stage,
-                first=num_samples + done * stage.batch_size,
-                num_batches=stage.steps - done,
+                first=num_samples + done * per_step,
+                num_batches=(stage.steps - done) * recipe.accumulate,
                 num_workers=recipe.num_workers,
             )
         stage_start += stage.steps
-        num_samples += stage.steps * stage.batch_size
-
-
-def _progress(step: int, recipe: Recipe, output: StepOutput, rate: float) -> Progress:
-    return Progress(
-        step=step,
-        num_steps=recipe.num_steps,
-        loss=output.loss.item(),
-        terms={name: term.item() for name, term in (output.terms | output.metrics).items()},
-        samples_per_s=rate,
-    )
-
-
-def _write(writer: SummaryWriter, progress: Progress, rate: float) -> None:
-    values = {"loss": progress.loss, **progress.terms, "learning_rate": rate}
-    for name, value in values.items():
-        writer.add_scalar(name, value, progress.step)
-
-
-class _Clock:
-    """Samples a second since it was last asked."""
-
-    def __init__(self) -> None:
-        self._start_s = time.perf_counter()
-        self._num_samples = 0
-
-    def count(self, num_samples: int) -> None:
-        self._num_samples += num_samples
-
-    def rate(self) -> float:
-        now_s = time.perf_counter()
-        rate = self._num_samples / max(now_s - self._start_s, 1e-9)
-        self._start_s, self._num_samples = now_s, 0
-        return rate
+        num_samples += stage.steps * per_step

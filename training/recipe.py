@@ -60,17 +60,28 @@ class Recipe:
     """Of the averaged weights, which are the ones evaluated and saved; 0 saves the last ones."""
     precision: Literal["bf16", "fp16", "fp32"] = "bf16"
     """Of the forward pass; weights and losses stay float32."""
+    accumulate: int = 1
+    """Batches whose gradients make one step: a step's batch is this many times a stage's."""
+    compile: bool = False
+    """Whether torch.compile makes the step; needs a C++ compiler on the CPU."""
     file_dtype: Literal["float32", "float16"] = "float32"
     """Of the weights in the model file; half the size costs nothing that can be measured."""
     seed: int = 0
     num_workers: int = 1
     """Processes that make samples; 0 makes them in the training process."""
+    max_skipped_share: float = 0.01
+    """Of samples that cannot be read and are replaced by others, before the run stops."""
     checkpoint_every: int = 500
     log_every: int = 20
+    pictures_every: int = 0
+    """Steps between pictures for TensorBoard, where the method has some; 0 is none."""
 
     def __post_init__(self) -> None:
         if not self.stages:
             raise ValueError("a recipe needs at least one stage")
+        for name, least in (("accumulate", 1), ("checkpoint_every", 1), ("log_every", 1)):
+            if getattr(self, name) < least:
+                raise ValueError(f"{name} must be at least {least}, got {getattr(self, name)}")
 
     @property
     def num_steps(self) -> int:

@@ -3,74 +3,125 @@
 from __future__ import annotations
 
 import argparse
+import importlib
 import logging
 import os
 import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+from app.cli import UserError
+
+if TYPE_CHECKING:
+    from training.loop import Progress
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options; the recipe's fields are parsed once torch is loaded."""
     _add_options(parser)
-    parser.add_argument("recipe", help="a file of training/recipes, such as default or smoke")
+    parser.add_argument("--list", action="store_true", help="say which recipes there are")
+    parser.add_argument(
+        "recipe", nargs="?", help="a file of training/recipes, such as default or smoke"
+    )
     parser.add_argument(
         "rest",
         nargs=argparse.REMAINDER,
         metavar="--field value",
-        help="options, and fields of the recipe such as --seed 1 or --stages.0.steps 100",
+        help="options, and fields of the recipe such as --seed 1 or --optimizer.lr 1e-5; "
+        "`saccade train RECIPE --help` says all",
     )
 
 
 def _add_options(parser: argparse.ArgumentParser) -> None:
-    parser.add_argument("-o", "--output", type=Path, help="folder of the run [runs/RECIPE]")
+    parser.add_argument("-o", "--output", type=Path, help="folder of the run [out/RECIPE]")
     parser.add_argument("--device", default="auto", help="auto, cpu or cuda [auto]")
     parser.add_argument("--threads", type=int, help="processor threads [torch's choice]")
-    parser.add_argument("--restart", action="store_true", help="drop the checkpoint in the folder")
+    existing = parser.add_mutually_exclusive_group()
+    existing.add_argument("--resume", action="store_true", help="go on with the run in the folder")
+    existing.add_argument("--restart", action="store_true", help="drop the run in the folder")
+    parser.add_argument(
+        "--allow-changes", action="store_true", help="resume though the recipe has changed"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Train; 0 when the model file is written."""
+    if args.list:
+        return _list()
+    if args.recipe is None:
+        raise UserError("name a recipe, such as `saccade train smoke`; --list says which there are")
     import torch
     import tyro
-    from rich.console import Console
-    from rich.progress import BarColumn, Progress, TextColumn, TimeRemainingColumn
 
-    from training.loop import CHECKPOINT_FILE, train
-    from training.loop import Progress as Report
+    from training.loop import train
     from training.recipe import Recipe, load_recipe
+    from training.run_folder import RunFolder
 
     fields = _parse_rest(args)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    recipe = tyro.cli(Recipe, default=load_recipe(args.recipe), args=fields)
-    folder = args.output or Path("runs") / args.recipe
-    if args.restart:
-        (folder / CHECKPOINT_FILE).unlink(missing_ok=True)
+    made = load_recipe(args.recipe)
+    recipe = tyro.cli(Recipe, default=made, args=fields, prog=f"saccade train {args.recipe}")
     if args.threads:
         torch.set_num_threads(args.threads)
     device = torch.device(_device(args.device, torch.cuda.is_available()))
-    columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-    is_live = sys.stderr.isatty()
-    with Progress(*columns, console=Console(stderr=True), disable=not is_live) as bar:
-        task = bar.add_task(recipe.name, total=recipe.num_steps)
-
-        def report(progress: Report) -> None:
-            terms = "  ".join(f"{name} {value:.3f}" for name, value in progress.terms.items())
-            line = f"step {progress.step}/{progress.num_steps}  {terms}"
-            line += f"  {progress.samples_per_s:.0f} samples/s"
-            bar.update(task, completed=progress.step, description=line)
-            if not is_live:
-                logging.getLogger(__name__).info(line)
-
-        path = train(
-            recipe,
-            folder,
-            device=device,
-            report=report,
-            provenance=_provenance(args.recipe, fields),
-        )
+    folder = RunFolder(
+        args.output or Path("out") / args.recipe,
+        recipe,
+        "resume" if args.resume else "restart" if args.restart else "refuse",
+        allow_changes=args.allow_changes,
+    )
+    for change in folder.changes:
+        logging.getLogger(__name__).warning("the recipe has changed: %s", change)
+    provenance = _provenance(args.recipe, fields)
+    with _Bar(recipe.name, recipe.num_steps) as bar:
+        path = train(recipe, folder, device=device, report=bar.show, provenance=provenance)
     print(path)  # noqa: T201
+    return 0
+
+
+class _Bar:
+    """A progress bar on a terminal, lines elsewhere."""
+
+    def __init__(self, name: str, num_steps: int) -> None:
+        from rich.console import Console
+        from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
+        from rich.progress import Progress as RichProgress
+
+        columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
+        self._is_live = sys.stderr.isatty()
+        self._bar = RichProgress(*columns, console=Console(stderr=True), disable=not self._is_live)
+        self._task = self._bar.add_task(name, total=num_steps)
+
+    def __enter__(self) -> _Bar:
+        self._bar.start()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._bar.stop()
+
+    def show(self, progress: Progress) -> None:
+        """Report one logged step."""
+        line = f"step {progress.step}/{progress.num_steps}  loss {progress.loss:.4g}  "
+        line += "  ".join(f"{name} {value:.3g}" for name, value in progress.terms.items())
+        speed = progress.throughput
+        line += f"  {speed.samples_per_s:.0f} samples/s, data wait {speed.wait_percent:.0f} %"
+        if speed.mfu_percent is not None:
+            line += f", MFU {speed.mfu_percent:.0f} %"
+        if progress.num_skipped:
+            line += f", {progress.num_skipped} unreadable samples replaced"
+        self._bar.update(self._task, completed=progress.step, description=line)
+        if not self._is_live:
+            logging.getLogger(__name__).info(line)
+
+
+def _list() -> int:
+    from training.recipe import recipe_names
+
+    for name in recipe_names():
+        text = importlib.import_module(f"training.recipes.{name}").__doc__ or ""
+        print(f"{name:24} {text.splitlines()[0]}")  # noqa: T201
     return 0
 
 
@@ -84,7 +135,9 @@ def _device(asked: str, has_cuda: bool) -> str:
 
 def _parse_rest(args: argparse.Namespace) -> list[str]:
     """Take the options that follow the recipe's name into ``args``; return the recipe's fields."""
-    parser = argparse.ArgumentParser(add_help=False, argument_default=argparse.SUPPRESS)
+    parser = argparse.ArgumentParser(
+        add_help=False, argument_default=argparse.SUPPRESS, allow_abbrev=False
+    )
     _add_options(parser)
     _, fields = parser.parse_known_args(args.rest, args)
     return fields

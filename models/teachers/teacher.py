@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
+from typing import Self
 
 from torch import Tensor
 
@@ -50,3 +51,7 @@ class Teacher(ABC):
         raise TeacherError(
             f"teacher {self.name} knows no text: use a CLIP or SigLIP model for text prompts"
         )
+
+    def __deepcopy__(self, memo: dict[int, object]) -> Self:
+        """Return itself: what never changes need not be copied with the method that uses it."""
+        return self

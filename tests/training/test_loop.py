@@ -1,20 +1,40 @@
 from __future__ import annotations
 
-from dataclasses import replace
+import json
+import random
+import resource
+import signal
+import subprocess
+import sys
+import time
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
+from torch import nn
+from torch.utils.data import Dataset
 
+from models.card import ModelCard
 from models.encoders import hybrid
 from models.model_file import load_model
-from training.checkpoint import CheckpointError
+from models.perception import Perception
+from training import loop
+from training.checkpoint import CheckpointError, checkpoints
 from training.data import mixture
-from training.loop import CHECKPOINT_FILE, Progress, train
+from training.data.batch import Batch
+from training.data.feed import Feed
+from training.data.folder import DataError
+from training.data.mixture import WindowFeed
+from training.loop import Progress, Report, train
 from training.methods import finetune
-from training.methods.method import MODEL_FILE
+from training.methods.method import MODEL_FILE, Method, MethodConfig, StepOutput
 from training.optim import OptimizerConfig
 from training.recipe import Recipe, Stage
+from training.run_folder import METRICS_FILE, RunFolder, RunFolderError
+from training.stepper import NotFiniteError
+from training.student import build_student, make_card
 
 RECIPE = Recipe(
     name="test",
@@ -43,9 +63,35 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
     return load_model(folder / MODEL_FILE)[0].state_dict()
 
 
+def go(folder: Path, recipe: Recipe = RECIPE, report: Report = ignore, **options: Any) -> Path:
+    existing = options.pop("existing", "resume")
+    held = RunFolder(folder, recipe, existing, allow_changes=options.pop("allow_changes", False))
+    return train(recipe, held, device=CPU, report=report, **options)
+
+
+def curve(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / METRICS_FILE).read_text().splitlines()]
+
+
+def interrupt_at(step: int) -> Report:
+    def report(progress: Progress) -> None:
+        if progress.step == step:
+            raise KeyboardInterrupt
+
+    return report
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of an uninterrupted run."""
+    folder = tmp_path_factory.mktemp("whole") / "run"
+    go(folder)
+    return folder
+
+
 def test_a_run_writes_its_recipe_a_model_and_finite_losses(tmp_path: Path) -> None:
     seen: list[Progress] = []
-    path = train(RECIPE, tmp_path, device=CPU, report=seen.append, provenance={"revision": "abc"})
+    path = go(tmp_path, report=seen.append, provenance={"revision": "abc"})
     module, card = load_model(path)
     assert [progress.step for progress in seen] == list(range(6))
     assert {"recognition", "segmentation", "depth"} == set(seen[0].terms)
@@ -53,41 +99,178 @@ def test_a_run_writes_its_recipe_a_model_and_finite_losses(tmp_path: Path) -> No
     made_by = {"recipe": "test", "data": ["synthetic"], "seed": 0, "revision": "abc"}
     assert card.provenance == made_by
     assert all(torch.isfinite(value).all() for value in module.state_dict().values())
+    assert seen[-1].throughput.samples_per_s > 0
+    assert 0 < seen[-1].throughput.wait_percent < 100
+    assert seen[-1].throughput.mfu_percent is not None
 
 
 @pytest.mark.parametrize("stop_at", [1, 3, 5])
-def test_an_interrupted_run_ends_with_the_very_same_weights(tmp_path: Path, stop_at: int) -> None:
-    train(RECIPE, tmp_path / "whole", device=CPU, report=ignore)
-
-    def interrupt(progress: Progress) -> None:
-        if progress.step == stop_at:
-            raise KeyboardInterrupt
-
+def test_an_interrupted_run_has_the_very_same_loss_curve_and_weights(
+    tmp_path: Path, whole: Path, stop_at: int
+) -> None:
     with pytest.raises(KeyboardInterrupt):
-        train(RECIPE, tmp_path / "cut", device=CPU, report=interrupt)
-    train(RECIPE, tmp_path / "cut", device=CPU, report=ignore)
-    whole, cut = weights(tmp_path / "whole"), weights(tmp_path / "cut")
-    assert all(torch.equal(whole[name], cut[name]) for name in whole)
+        go(tmp_path, report=interrupt_at(stop_at))
+    go(tmp_path)
+    expected, found = weights(whole), weights(tmp_path)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+    assert curve(tmp_path) == curve(whole)
 
 
-def test_another_recipe_s_checkpoint_is_refused_and_kept(tmp_path: Path) -> None:
-    train(RECIPE, tmp_path, device=CPU, report=ignore)
-    before = (tmp_path / CHECKPOINT_FILE).read_bytes()
-    with pytest.raises(CheckpointError, match="another recipe"):
-        train(replace(RECIPE, seed=1), tmp_path, device=CPU, report=ignore)
-    assert (tmp_path / CHECKPOINT_FILE).read_bytes() == before
+def test_a_run_is_not_overwritten_unless_told(tmp_path: Path) -> None:
+    model = go(tmp_path / "run", replace(RECIPE, stages=RECIPE.stages[:1]))
+    before = model.read_bytes()
+    with pytest.raises(RunFolderError, match="--resume goes on with it, --restart drops it"):
+        go(tmp_path / "run", existing="refuse")
+    assert model.read_bytes() == before
+    (tmp_path / "mine").mkdir()
+    (tmp_path / "mine" / "thesis.tex").write_text("")
+    for existing in ("refuse", "resume", "restart"):
+        with pytest.raises(RunFolderError, match=r"no run's folder but holds thesis\.tex"):
+            go(tmp_path / "mine", existing=existing)
+    go(tmp_path / "run", replace(RECIPE, stages=RECIPE.stages[1:]), existing="restart")
+    assert load_model(model)[1].input_height == 64
 
 
-def test_a_damaged_checkpoint_is_one_line(tmp_path: Path) -> None:
-    (tmp_path / CHECKPOINT_FILE).write_bytes(b"zip? no")
-    with pytest.raises(CheckpointError, match="not a readable checkpoint"):
-        train(RECIPE, tmp_path, device=CPU, report=ignore)
+def test_a_changed_recipe_is_shown_and_refused_unless_told(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path, report=interrupt_at(3))
+    changed = replace(RECIPE, optimizer=OptimizerConfig(warmup_steps=2, lr=1e-4))
+    with pytest.raises(RunFolderError, match=r"optimizer\.lr was 0\.001, is 0\.0001"):
+        go(tmp_path, changed)
+    path = go(tmp_path, changed, allow_changes=True)
+    made_by = load_model(path)[1].provenance
+    assert made_by["resumed"][-1]["changes"] == ["optimizer.lr was 0.001, is 0.0001"]
 
 
-def test_a_loss_that_is_not_finite_stops_the_run_and_names_the_step(tmp_path: Path) -> None:
+def test_two_checkpoints_are_kept_and_the_older_serves_where_the_newest_is_damaged(
+    tmp_path: Path, whole: Path
+) -> None:
+    go(tmp_path)
+    first, second = checkpoints(tmp_path)
+    assert (first.name, second.name) == ("step-00000004.pt", "step-00000006.pt")
+    second.write_bytes(second.read_bytes()[:-1000])
+    go(tmp_path)
+    assert curve(tmp_path) == curve(whole)
+    for path in checkpoints(tmp_path):
+        path.write_bytes(b"zip? no")
+    with pytest.raises(CheckpointError, match="no readable checkpoint"):
+        go(tmp_path)
+
+
+def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path) -> None:
+    with pytest.raises(KeyboardInterrupt):
+        go(tmp_path, report=interrupt_at(3))
+    (before,) = checkpoints(tmp_path)
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (4096, limit[1]))
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with pytest.raises(CheckpointError, match="cannot be written"):
+            go(tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert checkpoints(tmp_path) == [before]
+    go(tmp_path)
+
+
+def test_a_loss_that_is_not_finite_names_the_step_the_terms_and_the_samples(
+    tmp_path: Path,
+) -> None:
     recipe = replace(RECIPE, optimizer=OptimizerConfig(lr=float("inf"), warmup_steps=2))
-    with pytest.raises(FloatingPointError, match="step 1"):
-        train(recipe, tmp_path, device=CPU, report=ignore)
+    with pytest.raises(NotFiniteError, match=r"step 1: .*recognition nan.*synthetic/\d+"):
+        go(tmp_path, recipe)
+
+
+def test_accumulated_batches_make_the_step_of_a_larger_one(tmp_path: Path) -> None:
+    base = replace(RECIPE, precision="fp32", method=Still(), ema_decay=0.0)
+    one = replace(base, stages=(Stage(steps=2, height=32, width=64, batch_size=4),))
+    two = replace(base, stages=(replace(one.stages[0], batch_size=2),), accumulate=2)
+    go(tmp_path / "one", one)
+    go(tmp_path / "two", two)
+    expected, found = weights(tmp_path / "one"), weights(tmp_path / "two")
+    for name in expected:
+        torch.testing.assert_close(found[name], expected[name], rtol=1e-4, atol=1e-5)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Still(MethodConfig):
+    """The mean square of the outputs, in eval mode: no batch statistics."""
+
+    def build(self, recipe: Recipe, feed: Feed) -> Method:
+        return _Still(build_student(recipe, make_card(recipe)), make_card(recipe))
+
+
+class _Still(Method):
+    def __init__(self, module: Perception, card: ModelCard) -> None:
+        super().__init__()
+        self.module, self.card = module, card
+
+    def trained(self) -> nn.Module:
+        return self.module
+
+    def forward(self, batch: Batch) -> StepOutput:
+        self.eval()
+        return StepOutput(self.module(batch.events)["tokens"].square().mean())
+
+
+class Broken(WindowFeed):
+    """Fails on every ``period``-th sample, as a corrupt file does."""
+
+    period = 3
+
+    def samples(self, stage: Stage) -> Dataset[Any]:
+        whole, period = super().samples(stage), self.period
+
+        class Samples(Dataset[Any]):
+            def __getitem__(self, i: int) -> Any:
+                if i % period == 0:
+                    raise DataError(f"sample {i} of a.h5 is damaged")
+                return whole[i]
+
+        return Samples()
+
+
+def test_unreadable_samples_are_replaced_counted_named_and_limited(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(mixture, "WindowFeed", Broken)
+    monkeypatch.setattr(finetune, "WindowFeed", Broken)
+    seen: list[Progress] = []
+    go(tmp_path / "few", report=seen.append)
+    assert seen[-1].num_skipped == 4
+    assert "sample 3 is replaced: sample 3 of a.h5 is damaged" in caplog.text
+    monkeypatch.setattr(loop, "MIN_SAMPLES_FOR_SHARE", 6)
+    with pytest.raises(DataError, match=r"2 of 6 samples cannot be read, the limit is 1%"):
+        go(tmp_path / "many")
+    monkeypatch.setattr(Broken, "period", 1)
+    with pytest.raises(DataError, match="is damaged"):
+        go(tmp_path / "all")
+
+
+def test_a_killed_run_goes_on_with_the_same_loss_curve(tmp_path: Path) -> None:
+    tiny = [
+        "smoke", "--stages.0.steps", "12", "--stages.0.batch-size", "2", "--stages.0.height", "32",
+        "--stages.0.width", "32", "--encoder.num-attention-heads", "4", "--checkpoint-every", "4",
+        "--log-every", "1", "--threads", "1",
+    ]  # fmt: skip
+    command = [sys.executable, "-m", "app.cli", "train", *tiny]
+    subprocess.run([*command, "-o", str(tmp_path / "whole")], check=True, capture_output=True)
+    cut = tmp_path / "cut"
+    process = subprocess.Popen([*command, "-o", str(cut)], stderr=subprocess.PIPE, text=True)
+    assert process.stderr is not None
+    stop_at = random.Random(time.time_ns()).randrange(5, 11)
+    for line in process.stderr:
+        if line.startswith(f"step {stop_at}/"):
+            process.kill()
+            break
+    process.wait()
+    process.stderr.close()
+    assert not (cut / MODEL_FILE).exists() or len(curve(cut)) < 12
+    subprocess.run([*command, "-o", str(cut), "--resume"], check=True, capture_output=True)
+    assert curve(cut) == curve(tmp_path / "whole"), f"killed at step {stop_at}"
+    expected, found = weights(tmp_path / "whole"), weights(cut)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
 
 
 def test_cosine_distance_counts_only_the_taught() -> None:

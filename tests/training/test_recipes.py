@@ -21,7 +21,7 @@ def test_every_recipe_loads_draws_from_data_sets_that_exist_and_has_a_text(name:
 
 def test_a_recipe_starts_from_where_another_one_writes_its_model() -> None:
     starts = {load_recipe(name).initial for name in recipe_names()} - {None}
-    assert starts <= {f"runs/{name}/model.safetensors" for name in recipe_names()}
+    assert starts <= {f"out/{name}/model.safetensors" for name in recipe_names()}
 
 
 def test_an_unknown_recipe_is_answered_with_those_that_exist() -> None:

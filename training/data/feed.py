@@ -10,8 +10,14 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 import torch
 from torch.utils.data import DataLoader, Dataset
 
+from events.recordings.recording import RecordingError
+from training.data.folder import DataError
+
 if TYPE_CHECKING:
     from training.recipe import Recipe, Stage
+
+MAX_ATTEMPTS = 8
+"""Unreadable samples in a row before a run stops."""
 
 
 class AnyBatch(Protocol):
@@ -55,18 +61,70 @@ class DataConfig(ABC):
         """
 
 
+@dataclass(frozen=True, slots=True)
+class Skipped:
+    """A sample that could not be read; another took its place."""
+
+    index: int
+    reason: str
+
+
+class Readable(Dataset[Any]):
+    """A data set whose unreadable samples are replaced by others and told of.
+
+    The replacement is decided by the sample's number too, so that a resumed run draws the same.
+    """
+
+    def __init__(self, samples: Dataset[Any]) -> None:
+        self.samples = samples
+
+    def __getitem__(self, i: int) -> tuple[Any, list[Skipped]]:
+        skipped: list[Skipped] = []
+        for attempt in range(MAX_ATTEMPTS):
+            try:
+                return self.samples[i + (attempt << 40)], skipped
+            except (OSError, DataError, RecordingError) as error:
+                lines = str(error).splitlines() or [type(error).__name__]
+                skipped.append(Skipped(i, lines[0]))
+        return None, skipped  # an error raised in a worker would arrive as a page of traceback
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """A batch, and which of its samples had to be replaced."""
+
+    batch: AnyBatch | None
+    """None where a sample could be replaced by none that can be read."""
+    skipped: list[Skipped]
+
+
+class _Collate:
+    """Stacks readable samples; a class, since workers may have to pickle it."""
+
+    def __init__(self, feed: Feed) -> None:
+        self.feed = feed
+
+    def __call__(self, parts: list[tuple[Any, list[Skipped]]]) -> Delivery:
+        skipped = [each for _, found in parts for each in found]
+        samples = [sample for sample, _ in parts]
+        if any(sample is None for sample in samples):
+            return Delivery(None, skipped)
+        return Delivery(self.feed.collate(samples), skipped)
+
+
 def batches(
     feed: Feed, stage: Stage, *, first: int, num_batches: int, num_workers: int
-) -> Iterator[Any]:
+) -> Iterator[Delivery]:
     """Yield ``num_batches`` batches of samples ``first``, ``first + 1``...; resumable."""
     loader: DataLoader[Any] = DataLoader(
-        feed.samples(stage),
+        Readable(feed.samples(stage)),
         batch_size=stage.batch_size,
         sampler=range(first, first + num_batches * stage.batch_size),
         num_workers=num_workers,
-        collate_fn=feed.collate,
+        collate_fn=_Collate(feed),
         prefetch_factor=4 if num_workers else None,
         worker_init_fn=_use_one_thread,
+        pin_memory=torch.cuda.is_available(),
         # A loader draws a seed at its start: from its own generator, else a resumed run, which
         # starts one more loader, would drop out other units than an uninterrupted one.
         generator=torch.Generator(),

@@ -15,7 +15,7 @@ def recipe() -> Recipe:
     return replace(
         small,
         name="saccade-default",
-        initial="runs/default_small/model.safetensors",
+        initial="out/default_small/model.safetensors",
         stages=(
             Stage(steps=3_800, height=96, width=128, batch_size=64),
             Stage(steps=2_400, height=192, width=256, batch_size=32),

@@ -20,7 +20,7 @@ def test_train_then_eval_a_recipe_with_fields_from_the_command_line(
     monkeypatch.chdir(tmp_path)
     assert main(["train", "smoke", *TINY, "--seed", "5"]) == 0
     model = Path(capsys.readouterr().out.strip())
-    assert model == Path("runs/smoke/model.safetensors")
+    assert model == Path("out/smoke/model.safetensors")
     card = load_card(model)
     assert (card.input_height, card.input_width) == (32, 32)
     assert card.encoder["num_attention_heads"] == 4
@@ -39,7 +39,7 @@ def test_train_then_eval_a_recipe_with_fields_from_the_command_line(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["train", "imagenet22k"], "no recipe 'imagenet22k'; there are default"),
+        (["train", "imagenet22k"], "no recipe 'imagenet22k' There are default"),
         (["train", "smoke", "--device", "cuda:7"], "no CUDA"),
         (["eval", "nowhere.safetensors", "synthetic"], "no model file nowhere.safetensors"),
         (["eval", "nowhere.safetensors", "synthetic", "--sensor", "big"], "WIDTHxHEIGHT"),
