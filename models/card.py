@@ -51,6 +51,8 @@ class ModelCard:
     """Least and largest depth that the network can say."""
     encoder: dict[str, Any] = field(default_factory=dict)
     """The encoder's file name under ``kind``, and its Config; rebuilds the module."""
+    temporal: dict[str, Any] = field(default_factory=dict)
+    """The same of what stands in models/temporal behind the encoder's tokens; empty for nothing."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """How it was made: recipe, command, data, seed and revision; figures, where measured."""
     schema_version: int = SCHEMA_VERSION

@@ -5,12 +5,12 @@ from __future__ import annotations
 import dataclasses
 import importlib
 import json
-from typing import cast
+from typing import Any, cast
 
 from torch import Tensor, nn
 
 from models.card import CardError, ModelCard
-from models.encoders.encoder import Encoder
+from models.encoders.encoder import Encoder, Tokens
 from models.heads.depth import Depth
 from models.heads.head import Head, Targets
 from models.heads.recognition import Recognition
@@ -21,11 +21,16 @@ NECK_WIDTH = 48
 
 
 class Perception(nn.Module):
-    """An encoder, a neck, and a head for each task of the card; without tasks a bare encoder."""
+    """An encoder, a neck, and a head for each task of the card; without tasks a bare encoder.
+
+    Where the card has a temporal part, the encoder's last map, or its patches, pass through it
+    first, one frame at a time.
+    """
 
     def __init__(self, card: ModelCard) -> None:
         super().__init__()
         self.encoder = build_encoder(card)
+        self.temporal = build_temporal(card, self.encoder.widths[-1]) if card.temporal else None
         if card.tasks:
             self.neck = FeaturePyramid(self.encoder.widths, self.encoder.strides, NECK_WIDTH)
         self.heads: nn.ModuleDict = nn.ModuleDict(
@@ -46,8 +51,24 @@ class Perception(nn.Module):
     def forward(self, events: Tensor) -> dict[str, Tensor]:
         """Return each task's raw output (see ModelCard) for (B, C, H, W) representations."""
         if not self.heads:
-            return {"tokens": self.encoder.tokens(events).map}
-        return self.answer(self.encoder(events))
+            return {"tokens": self.tokens(events).map}
+        return self.answer(self.maps(events))
+
+    def maps(self, events: Tensor) -> list[Tensor]:
+        """Return the feature maps of (B, C, H, W) representations, as the heads take them."""
+        maps = self.encoder(events)
+        if self.temporal is None:
+            return maps
+        patches_BND = maps[-1].flatten(2).transpose(1, 2)
+        last = self.temporal.frame(patches_BND).transpose(1, 2).unflatten(2, maps[-1].shape[2:])
+        return [*maps[:-1], last]
+
+    def tokens(self, events: Tensor) -> Tokens:
+        """Return the final tokens of (B, C, H, W) representations."""
+        tokens = self.encoder.tokens(events)
+        if self.temporal is None:
+            return tokens
+        return dataclasses.replace(tokens, patches_BND=self.temporal.frame(tokens.patches_BND))
 
     def answer(self, maps: list[Tensor]) -> dict[str, Tensor]:
         """Return each task's raw output for the encoder's maps."""
@@ -66,21 +87,36 @@ def build_encoder(card: ModelCard) -> Encoder:
     Raises:
         CardError: there is no such encoder, or its Config does not take what the card says.
     """
-    values = dict(card.encoder)
-    kind = values.pop("kind", None)
-    try:
-        module = importlib.import_module(f"models.encoders.{kind}")
-        config = module.Config(**{key: _tupled(value) for key, value in values.items()})
-    except (ModuleNotFoundError, AttributeError):
-        raise CardError(f"no encoder {kind!r} in models/encoders") from None
-    except (TypeError, ValueError) as error:
-        raise CardError(f"encoder {kind!r} cannot be built: {error}") from None
-    encoder: Encoder = config.build(card.spec.num_channels)
+    encoder: Encoder = _build("encoder", "models.encoders", card.encoder, card.spec.num_channels)
     return encoder
 
 
+def build_temporal(card: ModelCard, width: int) -> Any:
+    """Return what a card names of models/temporal, for tokens of ``width``, randomly initialised.
+
+    Its ``frame`` takes the (B, N, D) tokens of one frame and returns as many.
+
+    Raises:
+        CardError: there is no such part, or its Config does not take what the card says.
+    """
+    return _build("temporal part", "models.temporal", card.temporal, width)
+
+
+def _build(what: str, package: str, description: dict[str, Any], size: int) -> Any:
+    values = dict(description)
+    kind = values.pop("kind", None)
+    try:
+        make = importlib.import_module(f"{package}.{kind}").Config
+    except (ModuleNotFoundError, AttributeError):
+        raise CardError(f"no {what} {kind!r} in {package.replace('.', '/')}") from None
+    try:
+        return make(**{key: _tupled(value) for key, value in values.items()}).build(size)
+    except (TypeError, ValueError) as error:
+        raise CardError(f"{what} {kind!r} cannot be built: {error}") from None
+
+
 def describe_encoder(config: object) -> dict[str, object]:
-    """Return what ModelCard.encoder holds for a Config of a file in models/encoders."""
+    """Return what ModelCard.encoder (or temporal) holds for a Config of a file of such."""
     if not dataclasses.is_dataclass(config) or isinstance(config, type):
         raise TypeError(f"an encoder's config must be a dataclass, got {type(config).__name__}")
     values: dict[str, object] = json.loads(json.dumps(dataclasses.asdict(config)))

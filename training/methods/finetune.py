@@ -76,7 +76,7 @@ class Finetune(Method):
         return head
 
     def forward(self, batch: Batch) -> StepOutput:
-        maps = self.module.encoder(batch.events)
+        maps = self.module.maps(batch.events)
         terms = self.module.losses(self.module.answer(maps), batch.targets)
         weights = dict(self.config.weights)
         if self.project is not None:

@@ -1,0 +1,135 @@
+from __future__ import annotations
+
+import pytest
+import torch
+from torch import Tensor
+
+from models.temporal.causal_transformer import CausalTransformer, Config, Modality, swiglu_width
+from models.temporal.token_memory import empty_memory, stream_window, visible_start
+
+WIDTH, WINDOW, CONTEXT = 16, 4, 32
+CONFIG = Config(depth=3, head_width=8, context_tokens=CONTEXT)
+
+
+@pytest.fixture(scope="module")
+def model() -> CausalTransformer:
+    torch.manual_seed(0)
+    model = CONFIG.build(WIDTH).eval()
+    with torch.no_grad():
+        for value in model.parameters():
+            value.copy_(torch.randn_like(value) * 0.3)
+    return model
+
+
+def film(num_tokens: int, batch_size: int = 2) -> tuple[Tensor, Tensor]:
+    generator = torch.Generator().manual_seed(1)
+    tokens = torch.randn(batch_size, num_tokens, WIDTH, generator=generator)
+    return tokens, torch.randint(5, (batch_size, num_tokens), generator=generator)
+
+
+def streamed(model: CausalTransformer, tokens: Tensor, modality: Tensor) -> Tensor:
+    memory = empty_memory(model, len(tokens))
+    parts = []
+    for window, kinds in zip(tokens.split(WINDOW, 1), modality.split(WINDOW, 1), strict=True):
+        hidden, memory = stream_window(model, window, kinds, memory)
+        parts.append(hidden)
+    return torch.cat(parts, 1)
+
+
+@torch.no_grad()
+def test_streaming_windows_equals_the_full_causal_pass(model: CausalTransformer) -> None:
+    tokens, modality = film(CONTEXT)
+    whole = model.hidden(tokens, modality)
+    assert whole.std() > 0.1
+    torch.testing.assert_close(streamed(model, tokens, modality), whole, atol=1e-5, rtol=1e-5)
+
+
+@torch.no_grad()
+def test_after_the_context_is_full_each_window_is_the_pass_over_what_it_still_sees(
+    model: CausalTransformer,
+) -> None:
+    tokens, modality = film(4 * CONTEXT + WINDOW, batch_size=1)
+    outputs = streamed(model, tokens, modality)
+    for first in range(0, tokens.shape[1], WINDOW):
+        start, end = visible_start(first, CONTEXT), first + WINDOW
+        expected = model.hidden(tokens[:, start:end], modality[:, start:end])[:, -WINDOW:]
+        torch.testing.assert_close(outputs[:, first:end], expected, atol=1e-5, rtol=1e-5)
+
+
+def test_what_is_seen_is_all_at_first_and_then_between_half_and_the_whole_context() -> None:
+    starts = [visible_start(t, CONTEXT) for t in range(5 * CONTEXT)]
+    assert not any(starts[:CONTEXT])
+    spans = [t + 1 - start for t, start in enumerate(starts)][CONTEXT:]
+    assert (min(spans), max(spans)) == (CONTEXT // 2 + 1, CONTEXT)
+    assert starts == sorted(starts)
+
+
+@torch.no_grad()
+def test_the_memory_keeps_its_size_and_the_one_handed_over_its_values(
+    model: CausalTransformer,
+) -> None:
+    tokens, modality = film(WINDOW)
+    before = empty_memory(model, 2)
+    _, after = stream_window(model, tokens, modality, before)
+    assert [each.shape for each in after] == [each.shape for each in before]
+    assert not before.keys.any()
+    assert after.keys.any()
+    assert (before.num_seen, after.num_seen) == (0, WINDOW)
+
+
+def test_a_window_that_would_straddle_the_change_of_contexts_is_refused(
+    model: CausalTransformer,
+) -> None:
+    tokens, modality = film(6)
+    with pytest.raises(ValueError, match="6 tokens a window do not divide half the context, 16"):
+        stream_window(model, tokens, modality, empty_memory(model, 2))
+
+
+@torch.no_grad()
+def test_a_causal_token_knows_nothing_of_the_future_and_a_frame_s_token_all(
+    model: CausalTransformer,
+) -> None:
+    tokens, modality = film(8)
+    changed = tokens.clone()
+    changed[:, -1] *= -1
+    before, after = model(tokens, modality), model(changed, modality)
+    torch.testing.assert_close(before[:, :-1], after[:, :-1])
+    assert not torch.allclose(model.frame(tokens)[:, 0], model.frame(changed)[:, 0])
+
+
+@torch.no_grad()
+def test_position_and_modality_are_added_to_every_token(model: CausalTransformer) -> None:
+    token = torch.zeros(1, 1, WIDTH)
+    said = {kind: model.hidden(token, torch.tensor([[kind]])) for kind in Modality}
+    assert not torch.allclose(said[Modality.VIDEO_IMAGE], said[Modality.VIDEO_EVENTS])
+    twice = model.hidden(token.expand(1, 2, WIDTH), torch.tensor([[2, 2]]), is_causal=False)
+    assert not torch.allclose(twice[:, 0], twice[:, 1])
+
+
+def test_the_hidden_layer_has_the_published_widths() -> None:
+    assert (swiglu_width(384), swiglu_width(768)) == (1024, 2048)
+    published = sum(value.numel() for value in Config().build(384).parameters())
+    assert published == 12 * (4 * 384**2 + 4 * 384 + 4 * 384 + 3 * 384 * 1024) + (
+        (4096 + 5) * 384 + 2 * 384 + 384**2 + 384
+    )
+
+
+@pytest.mark.parametrize(
+    ("values", "says"),
+    [
+        ({"depth": 0}, "depth must be at least 1, got 0"),
+        ({"context_tokens": 7}, "context_tokens must be even, from 2, got 7"),
+        ({"frame_modality": 5}, "frame_modality must lie in 0 to 4, got 5"),
+    ],
+)
+def test_sizes_that_cannot_be_are_refused(values: dict[str, int], says: str) -> None:
+    with pytest.raises(ValueError, match=says):
+        Config(**values)
+
+
+def test_too_many_tokens_and_a_width_without_heads_are_one_line(model: CausalTransformer) -> None:
+    tokens, modality = film(CONTEXT + 2)
+    with pytest.raises(ValueError, match="got 34 tokens, context_tokens is 32"):
+        model(tokens, modality)
+    with pytest.raises(ValueError, match="width 20 do not divide into heads of 8"):
+        CONFIG.build(20)
