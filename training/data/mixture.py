@@ -16,6 +16,7 @@ from training.data.catalogue import joint_labels, load_dataset
 from training.data.dataset import DataSet
 from training.data.feed import DataConfig, Feed
 from training.data.taught import attach_teacher
+from training.data.window_transforms import chosen
 
 if TYPE_CHECKING:
     from training.recipe import Recipe, Stage
@@ -34,6 +35,11 @@ class Config(DataConfig):
     draw: Literal["sample", "batch"] = "sample"
     """Draw a data set for each sample, so that batch normalisation sees what it will see at run
     time, or for each batch (GEP, arXiv 2603.23032)."""
+    by_size: bool = False
+    """Whether a share is one of each training window, so that equal shares draw data sets in
+    proportion to their sizes (ScaleEvent, arXiv 2603.03969)."""
+    events_transform: tuple[str, ...] = ()
+    """What is done to windows in training, in order: names in training/data/window_transforms."""
     with_images: bool = False
     """Whether windows come with the pictures behind them."""
     with_embeddings: bool = False
@@ -42,6 +48,7 @@ class Config(DataConfig):
     def __post_init__(self) -> None:
         if not self.shares or not all(share >= 0 for share in self.shares.values()):
             raise ValueError(f"data.shares must be 0 or more, got {self.shares}")
+        chosen(self.events_transform)
 
     def build(self, recipe: Recipe) -> WindowFeed:
         return WindowFeed(self, recipe)
@@ -72,6 +79,8 @@ class Mixture(Dataset[Any]):
         self.datasets: list[DataSet] = feed.datasets
         self.names = feed.names
         weights = np.array(list(feed.config.shares.values()), np.float64)
+        if feed.config.by_size:
+            weights *= [each.num_windows("train") for each in feed.datasets]
         self.shares = weights / weights.sum()
         self.shape = SampleShape(
             spec=feed.recipe.spec,
@@ -87,6 +96,7 @@ class Mixture(Dataset[Any]):
         ]
         self.window_us = feed.recipe.window_us
         self.seed = feed.recipe.seed
+        self.transforms = chosen(feed.config.events_transform)
         self.run = stage.batch_size if feed.config.draw == "batch" else 1
 
     def __getitem__(self, i: int) -> Sample:
@@ -104,5 +114,7 @@ class Mixture(Dataset[Any]):
             augment=True,
             with_images=self.shape.with_images,
         )
+        for transform in self.transforms:
+            window = transform(window, rng)
         name = f"{self.names[which]}/{index}"
         return to_sample(window, self.shape, self.vocabularies[which], dataset=which, name=name)
