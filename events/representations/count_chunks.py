@@ -6,6 +6,7 @@ Alignment" (GEP), arXiv 2603.23032, offers beside its event image: 10 chunks, 20
 
 from __future__ import annotations
 
+import itertools
 from dataclasses import dataclass
 from typing import Any
 
@@ -107,7 +108,7 @@ def count_chunks_reference(
     is_enlarged = letterbox is not None and letterbox.scale > 1
     edges = [k * len(packet) // spec.num_chunks for k in range(spec.num_chunks + 1)]
     chunks = []
-    for first, last in zip(edges[:-1], edges[1:], strict=True):
+    for first, last in itertools.pairwise(edges):
         events = packet.events[first:last]
         part = EventPacket(events, packet.sensor, packet.start_us, packet.end_us)
         chunks.append(count_reference(part, None if is_enlarged else letterbox))
@@ -135,4 +136,4 @@ def _scatter_chunks(words: Words, width: int, columns: Any, rows: Any, out: Grid
     for k in range(num_chunks):
         first, last = k * len(words) // num_chunks, (k + 1) * len(words) // num_chunks
         planes = flat[2 * k * num_cells :]
-        scatter_counts(words, first, last, width, columns, rows, planes, num_cells)
+        scatter_counts(words, first, last, width, columns, rows, planes, num_cells, None)

@@ -28,6 +28,7 @@ def scatter_counts(
     rows: Any,
     planes: Any,
     num_cells: int,
+    reached: Any,
 ) -> None:
     """Overwrite flat ``planes`` with the number of events [first, last): ON plane, OFF plane.
 
@@ -40,6 +41,8 @@ def scatter_counts(
         rows: (sensor height,) uint32 first cell of each row, or None.
         planes: (2 num_cells,) of any type of number.
         num_cells: Of one plane.
+        reached: (2, last - first + 1) uint32 zeros, to count how many cells of a plane have come
+            to at least k events; or None. Far cheaper than a histogram of all cells afterwards.
     """
     planes[: 2 * num_cells] = 0
     one, off_offset = planes.dtype.type(1), np.uint64(num_cells)
@@ -58,7 +61,12 @@ def scatter_counts(
         else:
             cell = np.uint64(rows[min(y, last_y)]) + np.uint64(columns[min(x, last_x)])
         # Polarity is a coin flip, which a branch would mispredict: hence the product.
-        planes[cell + (~(word >> shift32) & bit) * off_offset] += one
+        off = ~(word >> shift32) & bit
+        cell += off * off_offset
+        count = planes[cell] + one
+        planes[cell] = count
+        if reached is not None:
+            reached[off, np.uint64(count)] += one
 
 
 def count_events(
@@ -67,6 +75,7 @@ def count_events(
     *,
     letterbox: Letterbox | None = None,
     num_newest: int | None = None,
+    reached: Counts | None = None,
 ) -> None:
     """Overwrite ``planes`` with the packet's ON and OFF events per pixel, or per input cell.
 
@@ -76,6 +85,7 @@ def count_events(
         letterbox: Says which input cell a pixel adds to; only for inputs not above the sensor's
             size.
         num_newest: Only so many events count, the window's last ones; None counts all.
+        reached: As in ``scatter_counts``.
     """
     first = 0 if num_newest is None else max(len(packet) - num_newest, 0)
     scatter_counts(
@@ -87,6 +97,7 @@ def count_events(
         letterbox.rows if letterbox else None,
         planes.reshape(-1),
         planes[0].size,
+        reached,
     )
 
 

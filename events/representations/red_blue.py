@@ -6,9 +6,8 @@ the statistics of its public code.
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any
 
 import numba as nb
 import numpy as np
@@ -16,6 +15,12 @@ import numpy.typing as npt
 
 from events.packet import EventPacket
 from events.representations.counts import Counts, count_events, count_reference
+from events.representations.eight_bit import (
+    Quantization,
+    quantize_reference,
+    slack_of,
+    to_level,
+)
 from events.representations.letterbox import Letterbox
 from events.representations.representation import (
     Grid,
@@ -27,7 +32,6 @@ from events.representations.representation import (
 from events.representations.resample import Interpolation, resample, resample_reference
 
 Color = tuple[float, float, float]
-BLACK, UNIT = (0.0, 0.0, 0.0), (1.0, 1.0, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -36,15 +40,14 @@ class RedBlueSpec(Spec):
 
     percentile: float = 99.0
     """Of the counts of a polarity that are not zero: the count that is full colour, and more."""
-    quantization: Literal["truncate", "round", "none"] = "truncate"
-    """How the sensor's image becomes 8-bit, as it is stored: the whole number below (numpy's
-    conversion of 255 times the image), the nearest one, or not at all."""
+    quantization: Quantization = "truncate"
+    """How the sensor's image becomes 8-bit, as it is stored."""
     interpolation: Interpolation = "bicubic_antialias"
     """From the sensor's size to the network's. The default is what bicubic means in Pillow and in
     torchvision's transforms, with which the encoder was trained."""
-    mean: Color = BLACK
+    mean: Color = (0.0, 0.0, 0.0)
     """Of red, green and blue over the data set; subtracted from the image in [0, 1]."""
-    std: Color = UNIT
+    std: Color = (1.0, 1.0, 1.0)
     """What the difference to ``mean`` is divided by."""
 
     def __post_init__(self) -> None:
@@ -75,14 +78,14 @@ class RedBlueSpec(Spec):
         check_sensor(packet, letterbox)
         out = grid_buffer((3, letterbox.height, letterbox.width), out)
         sensor = packet.sensor
-        if letterbox.content == (0, 0, sensor.height, sensor.width) == (0, 0, *out.shape[1:]):
+        if out.shape[1:] == (sensor.height, sensor.width):
             return red_blue(packet, self, out)
         image = np.empty((3, sensor.height, sensor.width), np.float32)
-        _paint(packet, self, image, BLACK, UNIT)
+        _paint(packet, self, image)
         out[:] = 1
         # Each cell has one colour: red + blue - 1 is green, before and after interpolation.
         resample(image[::2], letterbox, self.interpolation, out[::2])
-        _finish(out.reshape(3, -1), np.float32(self.mean), np.float32(1 / np.array(self.std)))
+        _finish(out.reshape(3, -1), *_mean_and_gain(self))
         return out
 
 
@@ -120,107 +123,88 @@ def red_blue(packet: EventPacket, spec: RedBlueSpec, out: Grid | None = None) ->
         out: (3, H, W) float32, C-contiguous, to overwrite instead of making a new array.
     """
     out = grid_buffer((3, packet.sensor.height, packet.sensor.width), out)
-    _paint(packet, spec, out, spec.mean, spec.std)
+    _paint(packet, spec, out)
+    _finish(out.reshape(3, -1), *_mean_and_gain(spec))
     return out
-
-
-def _paint(packet: EventPacket, spec: RedBlueSpec, out: Grid, mean: Color, std: Color) -> None:
-    """Overwrite ``out`` (3, H, W) with the sensor's image."""
-    # Counts lie where green and blue will: each cell is read before it is written.
-    counts: Counts = out[1:].view(np.uint32)
-    count_events(packet, counts)
-    flat = counts.reshape(2, -1)
-    on, off = (shares(clip_count(plane, spec.percentile)) for plane in flat)
-    red, blue = paints(on, off, spec, mean, std)
-    _color(flat, on, off, red, blue, out.reshape(3, -1))
-
-
-def shares(full: float) -> npt.NDArray[np.float64]:
-    """Return the share of full colour of each count from 0 to ``full``, its last and largest 1.
-
-    Where no event has the polarity ``full`` is 0, and the only share that of no event.
-    """
-    if full == 0:
-        return np.zeros(1)
-    return np.minimum(np.arange(math.ceil(full) + 1), full) / full
-
-
-def paints(
-    on: npt.NDArray[np.float64], off: npt.NDArray[np.float64],
-    spec: RedBlueSpec, mean: Color, std: Color,
-) -> tuple[Grid, Grid]:  # fmt: skip
-    """Return (n, 3) float32 network input of each count of ON alone, and of each of OFF alone."""
-    on_shade, off_shade = (quantized(1 - share, spec.quantization) for share in (on, off))
-    red = np.stack([np.ones_like(on), on_shade, on_shade], axis=1)
-    blue = np.stack([off_shade, off_shade, np.ones_like(off)], axis=1)
-    return np.float32((red - mean) / std), np.float32((blue - mean) / std)
-
-
-def quantized(
-    values: npt.NDArray[np.float64], quantization: Literal["truncate", "round", "none"]
-) -> npt.NDArray[np.float64]:
-    """Return values in [0, 1] as an 8-bit image has them, still in [0, 1]."""
-    if quantization == "none":
-        return values
-    return (np.rint if quantization == "round" else np.floor)(values * 255) / 255
 
 
 def red_blue_reference(
     packet: EventPacket, spec: RedBlueSpec, letterbox: Letterbox | None = None
 ) -> Grid:
     """Return image or network input in plain numpy: the definition, in float64 inside."""
-    share = []
+    shares = []
     for counts in count_reference(packet):
         full = np.percentile(counts[counts > 0], spec.percentile) if counts.any() else 1
-        share.append(np.minimum(counts, full) / full)
-    is_on = share[0] >= share[1]
-    on, off = share[0] * is_on, share[1] * ~is_on
-    image = quantized(np.stack([1 - off, 1 - on - off, 1 - on]), spec.quantization)
+        shares.append(np.minimum(counts, full) / full)
+    is_on = shares[0] >= shares[1]
+    on, off = shares[0] * is_on, shares[1] * ~is_on
+    image = quantize_reference(np.stack([1 - off, 1 - on - off, 1 - on]), spec.quantization)
     if letterbox is not None:
         image = np.clip(resample_reference(image, letterbox, spec.interpolation, margin=1), 0, 1)
     mean, std = np.array([spec.mean, spec.std])[..., None, None]
-    return ((image - mean) / std).astype(np.float32)
+    normalized: Grid = ((image - mean) / std).astype(np.float32)
+    return normalized
+
+
+def _paint(packet: EventPacket, spec: RedBlueSpec, out: Grid) -> None:
+    """Write levels of red and blue to the first and last plane of ``out`` (3, H, W)."""
+    # Counts lie where green and blue will: each cell is read before it is written.
+    counts: Counts = out[1:].view(np.uint32)
+    reached = np.zeros((2, len(packet) + 1), np.uint32)
+    count_events(packet, counts, reached=reached)
+    full_on, full_off = (percentile(plane, spec.percentile) for plane in reached)
+    slack = slack_of(spec.quantization)
+    _shade(counts.reshape(2, -1), full_on, full_off, slack, out.reshape(3, -1))
+
+
+def _mean_and_gain(spec: RedBlueSpec) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
+    return np.array(spec.mean, np.float32), (1 / np.array(spec.std)).astype(np.float32)
 
 
 @nb.njit(nogil=True, cache=True)
-def clip_count(counts: npt.NDArray[np.uint32], percentile: float) -> float:
-    """Return the percentile of what is not zero in flat ``counts``, linear between; 0 if all is."""
-    histogram = np.zeros(counts.max() + 1, np.int64)
-    for i in range(len(counts)):
-        if counts[i] != 0:  # most are zero, and would wait for one another
-            histogram[counts[i]] += 1
-    num = histogram.sum()
+def percentile(reached: npt.NDArray[np.uint32], percent: float) -> float:
+    """Return the percentile of the cells that are not zero, linear between ranks; 1 if all are.
+
+    Args:
+        reached: (K,) how many cells have at least k events, for each k; of k = 0 it says nothing.
+        percent: In (0, 100].
+    """
+    num = np.int64(reached[1]) if len(reached) > 1 else 0
     if num == 0:
-        return 0.0
-    position = percentile / 100 * (num - 1)
+        return 1.0
+    position = percent / 100 * (num - 1)
     rank = int(position)
-    low, num_below = 0, histogram[0]
-    while num_below <= rank:
+    low = 1
+    while low + 1 < len(reached) and reached[low + 1] >= num - rank:
         low += 1
-        num_below += histogram[low]
     high = low
-    while num_below <= min(rank + 1, num - 1):
+    while high + 1 < len(reached) and reached[high + 1] >= max(num - rank - 1, 1):
         high += 1
-        num_below += histogram[high]
-    # As numpy rounds it, so that 8-bit values agree.
-    part = position - rank
-    return low + (high - low) * part if part < 0.5 else high - (high - low) * (1 - part)
+    return low + (high - low) * (position - rank)
 
 
 @nb.njit(nogil=True, cache=True)
-def _color(counts: Counts, on: Any, off: Any, red: Grid, blue: Grid, out: Grid) -> None:
-    """Write each cell's colour to ``out`` (3, N), whose last two planes ``counts`` (2, N) are."""
-    last_on, last_off = np.uint32(len(on) - 1), np.uint32(len(off) - 1)
-    for i in range(counts.shape[1]):
-        num_on, num_off = min(counts[0, i], last_on), min(counts[1, i], last_off)
-        if on[num_on] >= off[num_off]:
-            out[0, i], out[1, i], out[2, i] = red[num_on, 0], red[num_on, 1], red[num_on, 2]
-        else:
-            out[0, i], out[1, i], out[2, i] = blue[num_off, 0], blue[num_off, 1], blue[num_off, 2]
+def _shade(counts: Counts, full_on: float, full_off: float, slack: Any, out: Grid) -> None:
+    """Write levels of red and blue to ``out`` (3, N), whose last two planes are ``counts`` (2, N).
+
+    In two steps, of which the compiler makes vectors.
+    """
+    red, blue, zero, one = out[0], out[2], np.float32(0), np.float32(1)
+    num_on, num_off = counts[0], counts[1]
+    full_on, full_off = np.float32(full_on), np.float32(full_off)
+    for i in range(len(red)):
+        on = min(np.float32(num_on[i]) / full_on, one)
+        off = min(np.float32(num_off[i]) / full_off, one)
+        red[i] = on if on >= off else -off
+    white = np.float32(255)
+    for i in range(len(red)):
+        share = red[i]
+        blue[i] = to_level(white - max(share, zero) * white, slack)
+        red[i] = to_level(white - max(-share, zero) * white, slack)
 
 
 @nb.njit(nogil=True, cache=True)
-def _finish(out: Grid, mean: Grid, gain: Grid) -> None:
+def _finish(out: Grid, mean: npt.NDArray[np.float32], gain: npt.NDArray[np.float32]) -> None:
     """Clip red and blue of ``out`` (3, N), add green between them, then normalise all."""
     red, green, blue = out[0], out[1], out[2]
     zero, one = np.float32(0), np.float32(1)

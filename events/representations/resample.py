@@ -122,7 +122,7 @@ def _within(pixel: npt.NDArray[np.int64], weights: npt.NDArray[np.float64], size
     first = np.minimum(pixel[:, 0], size - num_taps)
     table = np.zeros((len(pixel), num_taps))
     np.add.at(table, (np.arange(len(pixel))[:, None], pixel - first[:, None]), weights)
-    used = table.any(axis=0).nonzero()[0][-1] + 1
+    used = int(np.flatnonzero(table.any(axis=0))[-1]) + 1
     return Taps(first, np.ascontiguousarray(table[:, :used], np.float32))
 
 

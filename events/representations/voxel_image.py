@@ -6,16 +6,22 @@ arXiv 2603.03969. Its renderer is not public; see ``VoxelImageSpec.encoding`` fo
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numba as nb
 import numpy as np
-import numpy.typing as npt
 
 from events.packet import EventPacket
+from events.representations.eight_bit import (
+    Quantization,
+    quantize_reference,
+    slack_of,
+    to_level,
+)
 from events.representations.letterbox import Letterbox
-from events.representations.normalization import moments
+from events.representations.normalization import Values, moments
 from events.representations.representation import (
     Grid,
     Spec,
@@ -29,7 +35,6 @@ from events.representations.voxel_grid import VoxelGridSpec, scatter_packet, vox
 Color = tuple[float, float, float]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP_RMS = 3.0
-QUANTIZATIONS = ("none", "truncate", "round")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,9 +49,8 @@ class VoxelImageSpec(Spec):
     ``rms``: 0.5 without events, 0 and 1 at three times the root mean square of the voxels that are
     not zero, so that a hot pixel does not darken the rest.
     Where all voxels are equal the level is 0.5."""
-    quantization: Literal["truncate", "round", "none"] = "truncate"
-    """How 255 times the level becomes 8-bit: the whole number below, the nearest, or not at all.
-    The JPEG compression of the published files is not imitated."""
+    quantization: Quantization = "truncate"
+    """How levels become 8-bit. The JPEG compression of the published files is not imitated."""
     placement: Literal["trailing", "closed"] = "closed"
     """As in VoxelGridSpec."""
     anchor: Literal["window", "events"] = "events"
@@ -90,12 +94,12 @@ class VoxelImageSpec(Spec):
         check_sensor(packet, letterbox)
         out = grid_buffer((3, letterbox.height, letterbox.width), out)
         sensor = packet.sensor
-        if letterbox.content == (0, 0, sensor.height, sensor.width) == (0, 0, *out.shape[1:]):
+        if out.shape[1:] == (sensor.height, sensor.width):
             return voxel_image(packet, self, out)
         image = np.empty((3, sensor.height, sensor.width), np.float32)
-        out[:] = _encode_packet(packet, self, image, (0.0, 0.0, 0.0), (1.0, 1.0, 1.0))
+        out[:] = _encode_packet(packet, self, image)
         resample(image, letterbox, self.interpolation, out)
-        _standardize(out.reshape(3, -1), np.float32(self.mean), np.float32(1 / np.array(self.std)))
+        _standardize(out.reshape(3, -1), *_mean_and_gain(self))
         return out
 
 
@@ -122,27 +126,9 @@ def voxel_image(packet: EventPacket, spec: VoxelImageSpec, out: Grid | None = No
         out: (3, H, W) float32, C-contiguous, to overwrite instead of making a new array.
     """
     out = grid_buffer((3, packet.sensor.height, packet.sensor.width), out)
-    _encode_packet(packet, spec, out, spec.mean, spec.std)
+    _encode_packet(packet, spec, out)
+    _standardize(out.reshape(3, -1), *_mean_and_gain(spec))
     return out
-
-
-def _encode_packet(
-    packet: EventPacket, spec: VoxelImageSpec, out: Grid, mean: Color, std: Color
-) -> float:
-    """Overwrite ``out`` (3, H, W) with the image and return the level of an empty voxel."""
-    flat = out.reshape(-1)
-    scatter_packet(packet, spec.voxels, flat, num_cells=out[0].size)
-    if spec.encoding == "min_max":
-        low, high = _least_and_largest(flat)
-    else:
-        count, _, squares = moments(flat)
-        high = CLIP_RMS * float(np.sqrt(squares / max(count, 1)))
-        low = -high
-    mode = QUANTIZATIONS.index(spec.quantization)
-    empty = np.zeros((1, 1), np.float32)
-    _encode(empty, low, high, mode, np.zeros(1), np.ones(1))
-    _encode(out.reshape(3, -1), low, high, mode, np.array(mean), np.array(std))
-    return float(empty[0, 0])
 
 
 def voxel_image_reference(
@@ -157,55 +143,49 @@ def voxel_image_reference(
     # The last value is that of a voxel without events.
     values = np.append(voxels, 0)
     levels = np.clip((values - low) / (high - low), 0, 1) if high > low else 0 * values + 0.5
-    if spec.quantization != "none":
-        levels = (np.floor if spec.quantization == "truncate" else np.rint)(levels * 255) / 255
+    levels = quantize_reference(levels, spec.quantization)
     image = levels[:-1].reshape(voxels.shape)
     if letterbox is not None:
         image = resample_reference(image, letterbox, spec.interpolation, margin=levels[-1])
     mean, std = np.array([spec.mean, spec.std])[..., None, None]
-    return ((image - mean) / std).astype(np.float32)
+    normalized: Grid = ((image - mean) / std).astype(np.float32)
+    return normalized
 
 
-@nb.njit(nogil=True, cache=True, fastmath={"nnan", "nsz", "reassoc"})
-def _least_and_largest(values: npt.NDArray[np.float32]) -> tuple[float, float]:
-    low = high = values[0]
+def _encode_packet(packet: EventPacket, spec: VoxelImageSpec, out: Grid) -> float:
+    """Overwrite ``out`` (3, H, W) with levels and return that of an empty voxel."""
+    flat = out.reshape(-1)
+    scatter_packet(packet, spec.voxels, flat, num_cells=out[0].size)
+    if spec.encoding == "min_max":
+        low, high = float(flat.min()), float(flat.max())
+    else:
+        count, _, squares = moments(flat)
+        high = CLIP_RMS * math.sqrt(squares / max(count, 1))
+        low = -high
+    # Where all is equal, the level of all is that of the middle.
+    gain = np.float32(255 / (high - low) if high > low else 0)
+    offset = np.float32(-low * float(gain) if high > low else 127.5)
+    slack, empty = slack_of(spec.quantization), np.zeros(1, np.float32)
+    for values in (empty, flat):
+        _encode(values, gain, offset, slack)
+    return float(empty[0])
+
+
+def _mean_and_gain(spec: VoxelImageSpec) -> tuple[Values, Values]:
+    return np.array(spec.mean, np.float32), (1 / np.array(spec.std)).astype(np.float32)
+
+
+@nb.njit(nogil=True, cache=True)
+def _encode(values: Values, gain: np.float32, offset: np.float32, slack: Any) -> None:
+    """Overwrite flat ``values`` by the levels of ``gain * value + offset`` of 255."""
+    zero, white = np.float32(0), np.float32(255)
     for i in range(len(values)):
-        low, high = min(low, values[i]), max(high, values[i])
-    return low, high
+        values[i] = to_level(min(max(values[i] * gain + offset, zero), white), slack)
 
 
 @nb.njit(nogil=True, cache=True)
-def _encode(
-    values: Grid, low: float, high: float, mode: int,
-    mean: npt.NDArray[np.float64], std: npt.NDArray[np.float64],
-) -> None:  # fmt: skip
-    """Overwrite each row of ``values`` (R, N) by its levels in [low, high], normalised.
-
-    Inside in float64, whose rounding never moves a voxel at the edge of an 8-bit step.
-
-    Args:
-        values: Signed voxels.
-        low: Value of level 0.
-        high: Value of level 1.
-        mode: Index in QUANTIZATIONS.
-        mean: (R,) subtracted from the level.
-        std: (R,) what that is divided by.
-    """
-    extent = high - low
-    for k in range(len(values)):
-        row, shift, gain = values[k], mean[k], 1 / std[k]
-        for i in range(len(row)):
-            level = 0.5 if extent == 0 else min(max((row[i] - low) / extent, 0.0), 1.0)
-            if mode == 1:
-                level = np.floor(level * 255) / 255
-            elif mode == 2:
-                level = np.rint(level * 255) / 255
-            row[i] = (level - shift) * gain
-
-
-@nb.njit(nogil=True, cache=True)
-def _standardize(values: Grid, mean: Grid, gain: Grid) -> None:
-    for k in range(len(values)):
-        row, shift, factor = values[k], mean[k], gain[k]
+def _standardize(planes: Grid, mean: Values, gain: Values) -> None:
+    for k in range(len(planes)):
+        row, shift, factor = planes[k], mean[k], gain[k]
         for i in range(len(row)):
             row[i] = (row[i] - shift) * factor

@@ -28,9 +28,9 @@ class Gridder(ABC):
 
     @abstractmethod
     def grid(self, packet: EventPacket) -> Tensor:
-        """Return the (C, height, width) float32 network input of a packet, whose span is the window.
+        """Return the (C, height, width) float32 network input of a packet.
 
-        The same as ``Spec.network_input``, on the device.
+        The packet's span is the window; the same as ``Spec.network_input``, on the device.
         """
 
 

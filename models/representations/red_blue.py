@@ -9,6 +9,7 @@ from events.packet import EventPacket
 from events.representations.letterbox import Letterbox
 from events.representations.red_blue import RedBlueSpec
 from models.representations.cells import Cells
+from models.representations.eight_bit import quantized
 from models.representations.gridder import Gridder
 from models.representations.resample import Resampler
 
@@ -55,14 +56,4 @@ def nonzero_percentile(count: Tensor, percentile: float) -> Tensor:
     low = ordered[(first + rank).clamp(max=len(ordered) - 1)]
     high = ordered[(first + rank + 1).clamp(max=len(ordered) - 1)]
     part = position - rank
-    # As numpy rounds it, so that 8-bit values agree.
-    between = torch.where(part < 0.5, low + (high - low) * part, high - (high - low) * (1 - part))
-    return torch.where(num > 0, between, 1.0)
-
-
-def quantized(values: Tensor, quantization: str) -> Tensor:
-    """Return values in [0, 1] as an 8-bit image has them, still in [0, 1]."""
-    if quantization == "none":
-        return values
-    steps = values * 255
-    return (steps.round() if quantization == "round" else steps.floor()) / 255
+    return torch.where(num > 0, low + (high - low) * part, 1.0)

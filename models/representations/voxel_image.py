@@ -9,8 +9,8 @@ from events.packet import EventPacket
 from events.representations.letterbox import Letterbox
 from events.representations.voxel_image import CLIP_RMS, VoxelImageSpec
 from models.representations.cells import Cells
+from models.representations.eight_bit import quantized
 from models.representations.gridder import Gridder
-from models.representations.red_blue import quantized
 from models.representations.resample import Resampler
 from models.representations.voxel_grid import scatter_voxels
 

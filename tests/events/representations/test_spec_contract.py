@@ -161,12 +161,12 @@ def test_what_does_not_fit_is_refused(spec: Spec) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_an_unknown_choice_or_preset_names_the_known_ones(kind: str) -> None:
-    with pytest.raises(ValueError, match="coffee.*; there"):
+    with pytest.raises(ValueError, match=r"coffee.*; there"):
         module_of(kind).published("coffee")
     spec = module_of(kind).spec()
     for field in dataclasses.fields(spec):
         if isinstance(getattr(spec, field.name), str):
-            with pytest.raises(ValueError, match=f"{field.name} must be one of .*, got 'coffee'"):
+            with pytest.raises(ValueError, match=rf"{field.name} must be one of .*, got 'coffee'"):
                 dataclasses.replace(spec, **{field.name: "coffee"})
 
 
