@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import errno
 import importlib
+import keyword
 import os
 import signal
 import sys
@@ -22,6 +23,7 @@ VERBS = {
     "convert": "write a recording in another format or compression",
     "train": "train a network by a recipe",
     "eval": "measure a model on held-out data",
+    "import": "make a model file of weights that others published",
     "export": "turn a model file into an engine, checked against the model",
     "bench": "time every stage on this machine, with ratios against a baseline",
     "doctor": "check this machine: libraries, GPU, cameras, display",
@@ -155,7 +157,7 @@ def _parser(arguments: Sequence[str]) -> argparse.ArgumentParser:
 
 
 def _import_verb(verb: str) -> Any:
-    name = f"app.verbs.{verb}"
+    name = f"app.verbs.{verb}_" if keyword.iskeyword(verb) else f"app.verbs.{verb}"
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:
