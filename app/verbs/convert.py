@@ -1,90 +1,131 @@
-"""`saccade convert`: write a recording anew: another compression, an index, no damage."""
+"""`saccade convert`: write a recording anew: another format or compression, an index, no damage."""
 
 from __future__ import annotations
 
 import argparse
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
 from pathlib import Path
 from typing import Any
 
 from app.cli import UserError
-from events.recordings.aedat4_writer import SUFFIX, Aedat4Writer
-from events.recordings.compression import Compression
 from events.recordings.open import open_recording
 from events.recordings.recording import Recording
+from events.recordings.writers import WRITER_FORMATS, Writer, WriterFormat
 
-_READABLE = ("events", "frames", "imu", "triggers")
+_SUFFIXES = " or ".join(dict.fromkeys(WRITER_FORMATS))
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `saccade convert`."""
-    parser.add_argument("input", metavar="IN", help="a recording")
-    parser.add_argument("output", metavar="OUT", type=Path, help=f"the file to write, *{SUFFIX}")
-    names = [member.name.lower() for member in Compression]
-    parser.add_argument("--compression", choices=names, default="lz4")
+    parser.add_argument("input", metavar="IN", help="a recording of any format")
+    parser.add_argument(
+        "output", metavar="OUT", type=Path, help=f"the file to write, *{_SUFFIXES} (DSEC's layout)"
+    )
+    names = dict.fromkeys(name for form in WRITER_FORMATS.values() for name in form.compressions)
+    parser.add_argument(
+        "--compression", choices=names, help="default: lz4 for .aedat4, blosc for .h5"
+    )
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 
 def run(args: argparse.Namespace) -> int:
-    """Copy every stream that can be read, and say what could not."""
+    """Copy every stream that can be read and written, and say what could not."""
     output: Path = args.output
-    if output.suffix != SUFFIX:
-        raise UserError(f"{output} must end in {SUFFIX}: AEDAT4 is the format that saccade writes")
+    form = WRITER_FORMATS.get(output.suffix)
+    if form is None:
+        raise UserError(f"{output} must end in {_SUFFIXES}: the formats that saccade writes")
+    compression = args.compression or form.compressions[0]
+    if compression not in form.compressions:
+        raise UserError(
+            f"{output.suffix} is not compressed by {compression}: give one of "
+            f"{', '.join(form.compressions)}"
+        )
     with open_recording(args.input) as recording:
-        if output.exists() and os.path.samefile(args.input, output):
-            raise UserError(f"{output} is the input itself: write to another file")
-        if output.exists() and not args.overwrite:
-            raise UserError(f"{output} exists: choose another name, or give --overwrite")
-        if output.is_dir():
-            raise UserError(f"{output} is a folder: give a file's name")
-        if not output.parent.is_dir():
-            raise UserError(f"no folder {output.parent}: make it first")
-        num_events = _convert(recording, output, args.compression)
+        _check_output(args.input, output, args.overwrite)
+        num_events, left_out = _convert(recording, output, form, compression)
         sizes = recording.path.stat().st_size, output.stat().st_size
         damage = recording.damage
     print(  # noqa: T201
         f"{output}: {num_events:,} events, {sizes[1] / 1e6:.2f} MB (from {sizes[0] / 1e6:.2f} MB)"
     )
+    if left_out:
+        what = ", ".join(f"{number:,} {kind}" for kind, number in left_out.items())
+        print(f"saccade: left out, since {output.suffix} cannot hold it: {what}", file=sys.stderr)  # noqa: T201
     if not damage.is_clean:
         print(f"saccade: {args.input} is damaged: {damage}", file=sys.stderr)  # noqa: T201
     return 0
 
 
-def _convert(recording: Recording, output: Path, compression: str) -> int:
-    """Write ``output`` and return its number of events; the file gets its name when complete."""
-    part = output.with_name(f".{output.stem}.part{SUFFIX}")
-    kinds = list(dict.fromkeys(s.kind for s in recording.streams if s.kind in _READABLE))
+def _check_output(source: str, output: Path, overwrite: bool) -> None:
+    if output.exists() and os.path.samefile(source, output):
+        raise UserError(f"{output} is the input itself: write to another file")
+    if output.exists() and not overwrite:
+        raise UserError(f"{output} exists: choose another name, or give --overwrite")
+    if output.is_dir():
+        raise UserError(f"{output} is a folder: give a file's name")
+    if not output.parent.is_dir():
+        raise UserError(f"no folder {output.parent}: make it first")
+
+
+def _convert(
+    recording: Recording, output: Path, form: WriterFormat, compression: str
+) -> tuple[int, Counter[str]]:
+    """Write ``output``; return its number of events, and of what of each kind was left out.
+
+    The file gets its name when complete.
+    """
+    part = output.with_name(f".{output.stem}.part{output.suffix}")
+    kinds = list(dict.fromkeys(stream.kind for stream in recording.streams))
+    written = [kind for kind in kinds if kind in form.kinds]
+    left_out: Counter[str] = Counter()
     try:
-        with Aedat4Writer(
-            part, recording.sensor, recording.camera, compression, overwrite=True, kinds=kinds
-        ) as writer:
-            _copy(recording, writer)
+        with form.open(part, recording.sensor, recording.camera, compression, written) as writer:
+            _copy(recording, writer, written)
         os.replace(part, output)
     except OSError as error:
         raise UserError(f"{output} was not written: {error.strerror or error}") from error
     finally:
         part.unlink(missing_ok=True)
-    return writer.num_events
+    for kind in kinds:
+        if kind not in written and (number := _count(recording, kind)):
+            left_out[kind] = number
+    if number := getattr(writer, "num_dropped_frames", 0):
+        left_out["frames of another size"] = number
+    return writer.num_events, left_out
 
 
-def _copy(recording: Recording, writer: Aedat4Writer) -> None:
+def _copy(recording: Recording, writer: Writer, kinds: list[str]) -> None:
     """Write all streams in the order of time, so that a reader of all of them never has to jump."""
-    streams = [
-        _tagged(((packet.start_us, packet) for packet in recording.packets()), writer.write),
-        _tagged(((frame.t_us, frame) for frame in recording.frames()), writer.write_frame),
-        _tagged(((int(rows["t"][0]), rows) for rows in recording.imu()), writer.write_imu),
-        _tagged(
-            ((int(rows["t"][0]), rows) for rows in recording.triggers()), writer.write_triggers
-        ),
-    ]
+    streams: list[Iterator[tuple[int, Any, Callable[[Any], None]]]] = []
+    if "events" in kinds:
+        packets = ((packet.start_us, packet) for packet in recording.packets())
+        streams.append(_tagged(packets, writer.write))
+    if "frames" in kinds:
+        frames = ((frame.t_us, frame) for frame in recording.frames())
+        streams.append(_tagged(frames, writer.write_frame))
+    for kind, batches in (("imu", recording.imu), ("triggers", recording.triggers)):
+        if kind in kinds:
+            rows = ((int(rows["t"][0]), rows) for rows in batches())
+            streams.append(_tagged(rows, getattr(writer, f"write_{kind}")))
     for _, item, write in merge(*streams, key=lambda entry: entry[0]):
         write(item)
 
 
 def _tagged(
     stream: Iterable[tuple[int, Any]], write: Callable[[Any], None]
-) -> Iterable[tuple[int, Any, Callable[[Any], None]]]:
+) -> Iterator[tuple[int, Any, Callable[[Any], None]]]:
     return ((t_us, item, write) for t_us, item in stream)
+
+
+def _count(recording: Recording, kind: str) -> int:
+    """Return how much of a kind a recording holds; 0 for a kind that we do not read."""
+    if kind == "frames":
+        return sum(1 for _ in recording.frames())
+    if kind in ("imu", "triggers"):
+        batches = recording.imu() if kind == "imu" else recording.triggers()
+        return sum(len(rows) for rows in batches)
+    return 0

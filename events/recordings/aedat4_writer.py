@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import errno
 import os
-import shutil
 import struct
 from array import array
 from collections.abc import Sequence
@@ -25,14 +24,13 @@ from events.recordings import aedat4_payloads
 from events.recordings.aedat4_header import KINDS, index_position_bytes, write_header
 from events.recordings.aedat4_index import ENTRY_DTYPE, write_index
 from events.recordings.compression import Compression, compressor
+from events.recordings.free_space import check_free_space
 from events.recordings.recording import Frame, Stream
 
 SUFFIX = ".aedat4"
 PACKET_EVENTS = 10_000
 PACKET_US = 10_000
 """A packet is written when it has so many events or spans so long: what a kill can lose."""
-RESERVED_BYTES = 32 << 20
-"""Writing stops while so much of the disk is free: enough to close the file."""
 _CHECK_EVERY_BYTES = 8 << 20
 _HEADER = struct.Struct("<ii")
 _EVENT_BITS = np.int64(0xFF_FFFF_FFFF)
@@ -98,7 +96,7 @@ class Aedat4Writer:
         """
         flags = os.O_CREAT | os.O_RDWR | getattr(os, "O_BINARY", 0)
         flags |= os.O_TRUNC if self._overwrite else os.O_EXCL
-        self._check_free_space(self.path.parent)
+        check_free_space(self.path, self.path.parent, self.num_events)
         try:
             self._file = os.open(self.path, flags, 0o644)
         except FileExistsError:
@@ -222,7 +220,7 @@ class Aedat4Writer:
             raise ValueError(f"{self.path} is not open: use the writer in a with statement")
         if is_checked and self.num_bytes - self._checked_at >= _CHECK_EVERY_BYTES:
             self._checked_at = self.num_bytes
-            self._check_free_space(self.path)
+            check_free_space(self.path, self.path, self.num_events)
         try:
             os.lseek(self._file, self.num_bytes, os.SEEK_SET)
             view = memoryview(data)
@@ -238,18 +236,6 @@ class Aedat4Writer:
         assert self._file is not None
         if os.fstat(self._file).st_size > self.num_bytes:
             os.ftruncate(self._file, self.num_bytes)
-
-    def _check_free_space(self, place: Path) -> None:
-        try:
-            free = shutil.disk_usage(place).free
-        except OSError:
-            return  # opening the file tells what is wrong
-        if free < RESERVED_BYTES:
-            raise OSError(
-                f"the disk of {self.path} is full ({free >> 20} MiB free, "
-                f"{RESERVED_BYTES >> 20} MiB are needed): free some space; "
-                f"{self.num_events:,} events were written before"
-            )
 
     def _write_error(self, error: OSError) -> OSError:
         what = (

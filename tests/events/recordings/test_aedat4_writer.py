@@ -27,7 +27,7 @@ from recording_files import (
 )
 
 from events.packet import EventArray, SensorSize, empty_packet, pack_events
-from events.recordings import aedat4_writer
+from events.recordings import aedat4_writer, free_space
 from events.recordings.aedat4_writer import Aedat4Writer
 from events.recordings.open import open_recording
 from events.recordings.recording import IMU_DTYPE, TRIGGER_DTYPE, Frame
@@ -214,7 +214,7 @@ def test_a_disk_without_reserve_is_refused_before_it_is_full(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     usage = namedtuple("usage", "total used free")(10**9, 10**9, 1 << 20)
-    monkeypatch.setattr(aedat4_writer.shutil, "disk_usage", lambda path: usage)
+    monkeypatch.setattr(free_space.shutil, "disk_usage", lambda path: usage)
     with pytest.raises(OSError, match="1 MiB free"), Aedat4Writer(tmp_path / "a.aedat4", SENSOR):
         pass
     assert not (tmp_path / "a.aedat4").exists()
