@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import io
 import zipfile
+from collections.abc import Collection
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ class TinyImageNet:
         names: dict[Split, list[str]] = {"train": [], "val": []}
         self.pictures: dict[Split, list[bytes]] = {"train": [], "val": []}
         with zipfile.ZipFile(self.path) as archive:
-            label_of = _read_labels(archive.read("classes.tsv").decode())
+            self.label_of = label_of = _read_labels(archive.read("classes.tsv").decode())
             for entry in sorted(archive.namelist()):
                 if entry.endswith(".JPEG"):
                     split: Split = "train" if entry.startswith("train/") else "val"
@@ -46,6 +47,15 @@ class TinyImageNet:
         self.recognition_labels = tuple(dict.fromkeys(label_of.values()))
         self.embeddings: npt.NDArray[np.float32] | None = None
         self._load = functools.lru_cache(maxsize=25_000)(self._decode)
+
+    def keep_classes(self, synsets: Collection[str]) -> None:
+        """Forget all pictures but those of some WordNet ids."""
+        self.label_of = {key: name for key, name in self.label_of.items() if key in synsets}
+        self.recognition_labels = tuple(self.label_of.values())
+        for split, labels in self.labels.items():
+            kept = [i for i, label in enumerate(labels) if label in self.recognition_labels]
+            self.labels[split] = [labels[i] for i in kept]
+            self.pictures[split] = [self.pictures[split][i] for i in kept]
 
     def num_windows(self, split: Split) -> int:
         return len(self.labels[split])
