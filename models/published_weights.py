@@ -9,7 +9,7 @@ from typing import Any
 from torch import Tensor
 
 
-def published_sizes(name: str, model_types: tuple[str, ...]) -> dict[str, Any]:
+def published_settings(name: str, model_types: tuple[str, ...]) -> dict[str, Any]:
     """Return the settings of a published model, by transformers' names.
 
     Args:
@@ -20,19 +20,13 @@ def published_sizes(name: str, model_types: tuple[str, ...]) -> dict[str, Any]:
     Raises:
         ValueError: there is no such model, or it is of another kind.
     """
-    with _quiet():
-        from transformers import AutoConfig
-
-        try:
-            config = AutoConfig.from_pretrained(name)
-        except (OSError, ValueError) as error:
-            raise _unreachable(name, error) from None
+    config = _config_of(name)
     if config.model_type not in model_types:
         raise ValueError(
             f"{name} is a model of type {config.model_type}, this encoder starts from "
             f"{' or '.join(model_types)}"
         )
-    settings: dict[str, Any] = getattr(config, "vision_config", config).to_dict()
+    settings: dict[str, Any] = _picture_part(config).to_dict()
     return settings
 
 
@@ -42,9 +36,12 @@ def published_weights(name: str, model_class: Any) -> dict[str, Tensor]:
     Raises:
         ValueError: they cannot be had, or do not fill the class.
     """
+    config = _picture_part(_config_of(name))
     with _quiet():
         try:
-            model, report = model_class.from_pretrained(name, output_loading_info=True)
+            model, report = model_class.from_pretrained(
+                name, config=config, output_loading_info=True
+            )
         except (OSError, ValueError) as error:
             raise _unreachable(name, error) from None
     missing = sorted(report["missing_keys"])
@@ -52,6 +49,25 @@ def published_weights(name: str, model_class: Any) -> dict[str, Tensor]:
         raise ValueError(f"{name} lacks {len(missing)} weights, the first is {missing[0]}")
     weights: dict[str, Tensor] = model.float().state_dict()
     return weights
+
+
+def _config_of(name: str) -> Any:
+    with _quiet():
+        from transformers import AutoConfig
+
+        try:
+            return AutoConfig.from_pretrained(name)
+        except (OSError, ValueError) as error:
+            raise _unreachable(name, error) from None
+
+
+def _picture_part(config: Any) -> Any:
+    """Return the settings of the tower of pictures, where there is another one of texts."""
+    if not hasattr(config, "vision_config"):
+        return config
+    part = config.vision_config
+    part.projection_dim = config.projection_dim  # the whole model's decides
+    return part
 
 
 def _unreachable(name: str, error: Exception) -> ValueError:

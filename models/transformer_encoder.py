@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.utils.checkpoint import checkpoint
 
 from models.encoders.encoder import Encoder, EncoderConfig, Tokens
-from models.published_weights import published_sizes, published_weights
+from models.published_weights import published_settings, published_weights
 
 NUM_MAPS = 4
 PatchRule = Literal["copy", "mean", "inflate"]
@@ -78,9 +78,13 @@ class TransformerConfig(EncoderConfig):
         Raises:
             ValueError: there is no such model, or it is of another kind.
         """
-        sizes = published_sizes(initial, cls.MODEL_TYPES)
-        found = {ours: sizes[theirs] for ours, theirs in cls.SIZES.items() if theirs in sizes}
-        return cls(initial=initial, **found)
+        return cls(initial=initial, **cls._sizes_of(initial))
+
+    @classmethod
+    def _sizes_of(cls, initial: str) -> dict[str, Any]:
+        settings = published_settings(initial, cls.MODEL_TYPES)
+        # A setting that a type lacks is 0 there: the first DINOv2 knows no registers.
+        return {ours: settings.get(theirs, 0) for ours, theirs in cls.SIZES.items()}
 
     def load_initial(self, encoder: Encoder) -> None:
         """Fill ``encoder`` with the weights that ``initial`` names, its patches by the rule.
@@ -91,12 +95,11 @@ class TransformerConfig(EncoderConfig):
         if self.initial is None:
             return
         assert isinstance(encoder, TransformerEncoder)
-        sizes = published_sizes(self.initial, self.MODEL_TYPES)
-        for ours, theirs in self.SIZES.items():
-            if theirs in sizes and sizes[theirs] != getattr(self, ours):
+        for name, size in self._sizes_of(self.initial).items():
+            if size != getattr(self, name):
                 raise ValueError(
-                    f"{self.initial} has {ours} {sizes[theirs]}, the encoder {getattr(self, ours)}:"
-                    f" set --encoder.{ours.replace('_', '-')} {sizes[theirs]}"
+                    f"{self.initial} has {name} {size}, the encoder {getattr(self, name)}: "
+                    f"set --encoder.{name.replace('_', '-')} {size}"
                 )
         encoder.load_published(published_weights(self.initial, type(encoder.model)))
 
