@@ -56,7 +56,7 @@ class Perception(nn.Module):
 
     def maps(self, events: Tensor) -> list[Tensor]:
         """Return the feature maps of (B, C, H, W) representations, as the heads take them."""
-        maps = self.encoder(events)
+        maps: list[Tensor] = self.encoder(events)
         if self.temporal is None:
             return maps
         patches_BND = maps[-1].flatten(2).transpose(1, 2)

@@ -9,9 +9,9 @@ SwiGLU: Shazeer, "GLU Variants Improve Transformer", arXiv 2002.05202.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import IntEnum
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -86,6 +86,11 @@ class CausalTransformer(nn.Module):
             if isinstance(module, nn.Linear) and module.bias is not None:
                 nn.init.zeros_(module.bias)
 
+    @property
+    def layers(self) -> list[Block]:
+        """The blocks, in order."""
+        return [cast(Block, block) for block in self.blocks]
+
     def forward(self, tokens_BND: Tensor, modality_BN: Tensor) -> Tensor:
         """Return head(h_n), the prediction of each token's successor: (B, N, D)."""
         predicted: Tensor = self.head(self.hidden(tokens_BND, modality_BN))
@@ -109,7 +114,7 @@ class CausalTransformer(nn.Module):
                 "give fewer, or train with a longer context"
             )
         x = tokens_BND + self.modalities(modality_BN) + self.positions.weight[:num]
-        for block in self.blocks:
+        for block in self.layers:
             query, key, value = block.project(x)
             mixed = scaled_dot_product_attention(query, key, value, is_causal=is_causal)
             x = block.finish(x, mixed)
@@ -142,10 +147,11 @@ class Block(nn.Module):
         self.gate_and_up = nn.Linear(width, 2 * inner, bias=False)
         self.down = nn.Linear(inner, width, bias=False)
 
-    def project(self, x_BND: Tensor) -> Sequence[Tensor]:
+    def project(self, x_BND: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Return query, key and value, each (B, H, N, K)."""
         projected = self.qkv(self.norm1(x_BND)).unflatten(2, (3, self.num_heads, -1))
-        return projected.permute(2, 0, 3, 1, 4).unbind(0)
+        query, key, value = projected.permute(2, 0, 3, 1, 4).unbind(0)
+        return query, key, value
 
     def finish(self, x_BND: Tensor, mixed_BHNK: Tensor) -> Tensor:
         """Return the block's output, given what attention mixed."""

@@ -89,7 +89,7 @@ def stream_window(
     entered = tokens_BND + model.modalities(modality_BN)
     x = entered.repeat(NUM_CONTEXTS, 1, 1) + model.positions(place)
     all_keys, all_values = [], []
-    for i, block in enumerate(model.blocks):
+    for i, block in enumerate(model.layers):
         query, key, value = block.project(x)
         index = place[:, None, :, None].expand_as(key)
         keys = memory.keys[i].scatter(2, index, key)

@@ -40,4 +40,7 @@ def _gradient_norm(term: Tensor, features: Tensor) -> Tensor:
     if not (term.requires_grad and features.requires_grad):
         return term.new_zeros(())
     (gradient,) = torch.autograd.grad(term, features, retain_graph=True, allow_unused=True)
-    return term.new_zeros(()) if gradient is None else gradient.float().norm()
+    if gradient is None:
+        return term.new_zeros(())
+    norm: Tensor = gradient.float().norm()
+    return norm
