@@ -25,7 +25,7 @@ from events.recordings.event_checks import (
     with_true_polarity,
 )
 from events.recordings.packets import packet_of, packets_of
-from events.recordings.recording import Damage, Frame, Stream
+from events.recordings.recording import MAX_QUIET_US, Damage, Frame, Stream
 
 
 class ChunkedRecording:
@@ -236,7 +236,7 @@ class ChunkedRecording:
         for number in chain(numbers, (None,)):
             following = None if number is None else self._chunks.read(number)
             if chunk is not None:
-                events, num_lost = self._checked(before, chunk, _bounds(following, last_us))
+                events, num_lost = self._checked(before, chunk, _bounds(chunk, following, last_us))
                 if len(events):
                     last_us = int(events["t"][-1])
                 yield events, num_lost
@@ -262,10 +262,19 @@ class ChunkedRecording:
         return events, found.num_lost
 
 
-def _bounds(following: Chunk | None, last_us: int) -> Bounds:
-    """Return the times that a chunk keeps to: from the last event on, to amid the next chunk."""
-    if following is None or not len(following.events):
-        return Bounds(last_us, LAST_US)
-    t = following.events["t"]
-    next_us = int(np.median(t[:: max(1, len(t) // 63)]))  # a few wrong ones do not move it
+def _bounds(chunk: Chunk, following: Chunk | None, last_us: int) -> Bounds:
+    """Return the times that a chunk keeps to: from the last event on, to amid the next chunk.
+
+    The last chunk's events are at most MAX_QUIET_US from its middle one.
+    """
+    if following is not None and len(following.events):
+        next_us = _middle_us(following)
+    else:
+        next_us = min(_middle_us(chunk) + MAX_QUIET_US, LAST_US) if len(chunk.events) else LAST_US
     return Bounds(last_us, next_us if next_us >= last_us else LAST_US)
+
+
+def _middle_us(chunk: Chunk) -> int:
+    """Return a time that a few wrong ones do not move."""
+    t = chunk.events["t"]
+    return int(np.median(t[:: max(1, len(t) // 63)]))

@@ -56,8 +56,10 @@ def parse_text_header(data: bytes, mark: bytes, end: str) -> TextHeader:
     while data[position : position + 1] == mark:
         stop = data.find(b"\n", position)
         line = data[position + 1 : stop]
-        if stop < 0 or _BINARY.search(line):  # data that happen to begin with the mark
-            break
+        if _BINARY.search(data, position) if stop < 0 else _BINARY.search(line):
+            break  # data that happen to begin with the mark
+        if stop < 0:  # the file was cut in this line
+            return TextHeader(tuple(lines), len(data))
         position = stop + 1
         lines.append(line.decode("latin-1").strip())
         if lines[-1] == end:
