@@ -191,10 +191,10 @@ def _shade(counts: Counts, full_on: float, full_off: float, slack: Any, out: Gri
     """
     red, blue, zero, one = out[0], out[2], np.float32(0), np.float32(1)
     num_on, num_off = counts[0], counts[1]
-    full_on, full_off = np.float32(full_on), np.float32(full_off)
+    top_on, top_off = np.float32(full_on), np.float32(full_off)
     for i in range(len(red)):
-        on = min(np.float32(num_on[i]) / full_on, one)
-        off = min(np.float32(num_off[i]) / full_off, one)
+        on = min(np.float32(num_on[i]) / top_on, one)
+        off = min(np.float32(num_off[i]) / top_off, one)
         red[i] = on if on >= off else -off
     white = np.float32(255)
     for i in range(len(red)):

@@ -63,14 +63,19 @@ def resample_reference(
     top, left, height, width = letterbox.content
     out = np.full((len(planes), letterbox.height, letterbox.width), margin, np.float64)
     rows, columns = (
-        np.zeros((len(taps.first), size))
+        taps_matrix(taps, size)
         for taps, size in zip(content_taps(letterbox, interpolation), planes.shape[1:], strict=True)
     )
-    for table, taps in zip((rows, columns), content_taps(letterbox, interpolation), strict=True):
-        for cell, first in enumerate(taps.first):
-            table[cell, first : first + taps.weights.shape[1]] = taps.weights[cell]
     out[:, top : top + height, left : left + width] = rows @ planes @ columns.T
     return out
+
+
+def taps_matrix(taps: Taps, size: int) -> npt.NDArray[np.float64]:
+    """Return taps of ``size`` input pixels as a matrix, (n, size)."""
+    matrix = np.zeros((len(taps.first), size))
+    pixel = taps.first[:, None] + np.arange(taps.weights.shape[1])
+    np.put_along_axis(matrix, pixel, taps.weights.astype(np.float64), axis=1)
+    return matrix
 
 
 @lru_cache(maxsize=32)
