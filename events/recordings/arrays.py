@@ -69,7 +69,8 @@ def columns_of_array(array: Column, path: Path) -> Found:
         return len(array), read_fields, clock, 0
     if array.ndim == 2 and array.shape[1] == 4 and array.dtype.kind in "iuf":
         layout = table_layout(array[:4096], path)
-        return len(array), lambda a, b: layout.columns(array[a:b]), layout.clock, 0
+        clock = clock_of(_ends(array[:, layout.t]))
+        return len(array), lambda a, b: layout.columns(array[a:b]), clock, 0
     kind = array.dtype.names or array.dtype
     raise RecordingError(
         f"{path} holds an array {array.shape} of {kind}, which is not one of events: "

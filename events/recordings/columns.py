@@ -101,9 +101,9 @@ def find_names(names: Iterable[str]) -> ColumnNames | None:
 def clock_of(t: Column) -> Clock:
     """Return the clock of a column that does not say its unit.
 
-    Whole numbers are microseconds, or nanoseconds where the first is above 1e17 (Unix time in
-    nanoseconds; in microseconds that were the year 5138). Floats are seconds, unless all are whole
-    and the last is above 1e5: then they count as whole numbers.
+    Whole numbers are microseconds, or nanoseconds where the first is above 1e17 (as Unix time: in
+    microseconds that were the year 5138). Floats are seconds, but count as whole numbers where the
+    last is above 1e11 (the same year), or above 1e5 and all are whole and not all the same.
 
     Args:
         t: (N,) some of the column, the first and the last among them.
@@ -111,8 +111,10 @@ def clock_of(t: Column) -> Clock:
     known = t[np.isfinite(t)]
     if len(known) == 0:
         return MICROSECONDS
-    if t.dtype.kind == "f" and (float(known.max()) <= 1e5 or (known != np.floor(known)).any()):
-        return SECONDS
+    if t.dtype.kind == "f":
+        is_whole = bool((known == np.floor(known)).all()) and known.min() < known.max()
+        if known.max() <= (1e5 if is_whole else 1e11):
+            return SECONDS
     return NANOSECONDS if known[0] > 10**17 else MICROSECONDS
 
 

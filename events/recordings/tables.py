@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from events.recordings.columns import Clock, Column, clock_of
+from events.recordings.columns import Column
 from events.recordings.recording import RecordingError
 
 _ORDERS = ("txyp", "xytp", "xypt")
@@ -24,7 +24,6 @@ class TableLayout:
     x: int
     y: int
     p: int
-    clock: Clock
 
     def columns(self, rows: Column) -> tuple[Column, Column, Column, Column]:
         """Return (t, x, y, p), each (N,), of (N, C) rows."""
@@ -45,12 +44,14 @@ def table_layout(rows: Column, path: Path) -> TableLayout:
     Raises:
         RecordingError: No order is possible.
     """
+    if not len(rows):
+        return TableLayout(t=0, x=1, y=2, p=3)
     found: list[tuple[bool, float, TableLayout]] = []
     for order in _ORDERS:
         t, x, y, p = (rows[:, order.index(name)] for name in "txyp")
         if _is_polarity(p) and _is_coordinate(x) and _is_coordinate(y) and _is_time(t):
             has_fractions = bool((t != np.floor(t)).any())
-            layout = TableLayout(**{name: order.index(name) for name in "txyp"}, clock=clock_of(t))
+            layout = TableLayout(**{name: order.index(name) for name in "txyp"})
             found.append((has_fractions, float(t[-1]), layout))
     if not found:
         raise RecordingError(

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from events.recordings.chunks import NO_EVENTS, Chunk, Chunks
-from events.recordings.columns import events_of_columns
+from events.recordings.columns import Clock, events_of_columns
 from events.recordings.file_bytes import FileBytes
 from events.recordings.tables import TableLayout
 
@@ -31,6 +31,7 @@ class Lines:
     """Byte at which the first line of numbers starts."""
     num_columns: int
     layout: TableLayout
+    clock: Clock
 
 
 class TextChunks(Chunks):
@@ -51,7 +52,7 @@ class TextChunks(Chunks):
             return Chunk(events=NO_EVENTS, num_skipped_bytes=num_skipped)
         layout = self._lines.layout
         t, x, y, p = layout.columns(numbers)
-        events = events_of_columns(layout.clock.microseconds(t), x, y, p)
+        events = events_of_columns(self._lines.clock.microseconds(t), x, y, p)
         return Chunk(events=events, num_skipped_bytes=num_skipped)
 
     def first_us(self, number: int) -> int | None:
@@ -60,7 +61,7 @@ class TextChunks(Chunks):
         numbers, _ = numbers_of(line, self._lines.num_columns)
         if not len(numbers):
             return None
-        return int(self._lines.layout.clock.microseconds(numbers[:1, self._lines.layout.t])[0])
+        return int(self._lines.clock.microseconds(numbers[:1, self._lines.layout.t])[0])
 
     def close(self) -> None:
         self._file.close()

@@ -9,9 +9,11 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from events.packet import SensorSize
 from events.recordings.chunked import ChunkedRecording
-from events.recordings.columns import ColumnChunks, ColumnNames, find_names
+from events.recordings.columns import ColumnChunks, ColumnNames, clock_of, find_names
 from events.recordings.hdf5_file import MARK, Hdf5File, guarded, opening
 from events.recordings.hdf5_groups import GroupChunks, open_group
 from events.recordings.recording import RecordingError
@@ -43,9 +45,11 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
         table = file.dataset("events")
         if table is not None and table.ndim == 2 and table.shape[1] == 4:
             rows = guarded(table)
-            layout = table_layout(rows(0, 4096), path)
+            some = np.concatenate([rows(0, 4096), rows(max(len(table) - 4096, 0), len(table))])
+            layout = table_layout(some[:4096], path)
+            clock = clock_of(some[:, layout.t])
             chunks = ColumnChunks(
-                len(table), lambda a, b: layout.columns(rows(a, b)), layout.clock, file.close
+                len(table), lambda a, b: layout.columns(rows(a, b)), clock, file.close
             )
             return open_group(file, chunks, NAME, "events", sensor=sensor)
         held = list(file.file)

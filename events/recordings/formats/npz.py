@@ -68,11 +68,12 @@ class _Arrays(ColumnChunks):
 def _load(path: Path) -> dict[str, Column]:
     """Return the arrays of a file; that of a .npy file is named ""."""
     try:
-        found = np.load(path, allow_pickle=False)
-        if isinstance(found, np.ndarray):
-            return {"": found}
-        with found:
-            return {name: found[name] for name in found.files}
+        with path.open("rb") as file:  # numpy itself would leave a damaged one open
+            found = np.load(file, allow_pickle=False)
+            if isinstance(found, np.ndarray):
+                return {"": found}
+            with found:
+                return {name: found[name] for name in found.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "allow_pickle" in text:

@@ -10,14 +10,13 @@ IJRR 2017, arXiv 1610.08336.
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 
 from events.packet import SensorSize
 from events.recordings.chunked import ChunkedRecording
-from events.recordings.columns import MICROSECONDS, SECONDS, clock_of, find_names, sensor_of
+from events.recordings.columns import SECONDS, Clock, Column, clock_of, find_names, sensor_of
 from events.recordings.recording import RecordingError, read_start
 from events.recordings.tables import TableLayout, table_layout
 from events.recordings.text_lines import MAX_LINE_BYTES, Lines, TextChunks, numbers_of
@@ -48,11 +47,17 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
     rows, _ = numbers_of(first[start:].rpartition(b"\n")[0] or first[start:], num_columns)
     if not len(rows):
         raise RecordingError(f"{path} is damaged: none of its first lines is an event")
-    layout = _layout_by_names(head, rows) or table_layout(rows[:, :4], path)
-    if layout.clock == SECONDS and not _has_points(first[start:], layout.t):
-        layout = replace(layout, clock=MICROSECONDS)
-    chunks = TextChunks(path, Lines(start=start, num_columns=num_columns, layout=layout))
-    return ChunkedRecording(path, chunks, NAME, _size(head) or sensor or sensor_of(chunks))
+    layout, clock = _layout_by_names(head, rows) or (table_layout(rows[:, :4], path), None)
+    if clock is None:
+        has_points = _has_points(first[start:], layout.t)
+        clock = SECONDS if has_points else clock_of(rows[:, layout.t].astype(np.int64))
+    lines = Lines(start=start, num_columns=num_columns, layout=layout, clock=clock)
+    chunks = TextChunks(path, lines)
+    try:
+        return ChunkedRecording(path, chunks, NAME, _size(head) or sensor or sensor_of(chunks))
+    except BaseException:
+        chunks.close()
+        raise
 
 
 def _find_lines(first: bytes) -> tuple[int, int, list[bytes]] | None:
@@ -68,21 +73,16 @@ def _find_lines(first: bytes) -> tuple[int, int, list[bytes]] | None:
     return None
 
 
-def _layout_by_names(head: list[bytes], rows: np.ndarray) -> TableLayout | None:
+def _layout_by_names(head: list[bytes], rows: Column) -> tuple[TableLayout, Clock | None] | None:
+    """Return what a line of names says; None where there is none."""
     for line in head:
         words = line.decode(errors="replace").strip().lstrip("#% ")
         for separator in (",", ";", "\t", None):
             names = [name.strip() for name in words.split(separator)]
             found = find_names(names)
             if found is not None and len(names) == rows.shape[1]:
-                t = names.index(found.t)
-                return TableLayout(
-                    t=t,
-                    x=names.index(found.x),
-                    y=names.index(found.y),
-                    p=names.index(found.p),
-                    clock=found.clock or clock_of(rows[:, t]),
-                )
+                t, x, y, p = map(names.index, (found.t, found.x, found.y, found.p))
+                return TableLayout(t=t, x=x, y=y, p=p), found.clock
     return None
 
 
