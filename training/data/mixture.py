@@ -15,6 +15,7 @@ from training.data.batch import Batch, Sample, SampleShape, Vocabulary, collate,
 from training.data.catalogue import joint_labels, load_dataset
 from training.data.dataset import DataSet
 from training.data.feed import DataConfig, Feed
+from training.data.few_shot import first_of_each
 from training.data.taught import attach_teacher
 from training.data.window_transforms import chosen
 
@@ -38,6 +39,8 @@ class Config(DataConfig):
     by_size: bool = False
     """Whether a share is one of each training window, so that equal shares draw data sets in
     proportion to their sizes (ScaleEvent, arXiv 2603.03969)."""
+    shots: int | None = None
+    """Only the first so many training windows of each label, for few-shot learning; None is all."""
     events_transform: tuple[str, ...] = ()
     """What is done to windows in training, in order: names in training/data/window_transforms."""
     with_images: bool = False
@@ -48,6 +51,8 @@ class Config(DataConfig):
     def __post_init__(self) -> None:
         if not self.shares or not all(share >= 0 for share in self.shares.values()):
             raise ValueError(f"data.shares must be 0 or more, got {self.shares}")
+        if self.shots is not None and self.shots < 1:
+            raise ValueError(f"data.shots must be at least 1, got {self.shots}")
         chosen(self.events_transform)
 
     def build(self, recipe: Recipe) -> WindowFeed:
@@ -96,6 +101,8 @@ class Mixture(Dataset[Any]):
         ]
         self.window_us = feed.recipe.window_us
         self.seed = feed.recipe.seed
+        shots = feed.config.shots
+        self.few = [first_of_each(each, shots) for each in feed.datasets] if shots else None
         self.transforms = chosen(feed.config.events_transform)
         self.run = stage.batch_size if feed.config.draw == "batch" else 1
 
@@ -104,7 +111,8 @@ class Mixture(Dataset[Any]):
         chooser = rng if self.run == 1 else np.random.default_rng((self.seed, i // self.run, 1))
         which = int(chooser.choice(len(self.datasets), p=self.shares))
         dataset = self.datasets[which]
-        index = int(rng.integers(dataset.num_windows("train")))
+        few = self.few[which] if self.few else range(dataset.num_windows("train"))
+        index = int(few[rng.integers(len(few))])
         window = dataset.window(
             "train",
             index,
