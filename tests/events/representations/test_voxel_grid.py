@@ -7,7 +7,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from events.packet import EVENT_DTYPE, EventPacket, SensorSize, empty_packet, pack_events
-from events.representations.voxel_grid import VoxelGridSpec, voxel_grid, voxel_grid_reference
+from events.representations.voxel_grid import (
+    VoxelGridSpec,
+    published,
+    voxel_grid,
+    voxel_grid_reference,
+)
 
 SENSOR = SensorSize(7, 5)
 START_US = 1_700_000_000_000_000
@@ -182,3 +187,19 @@ def test_events_that_break_the_contract_do_not_break_memory() -> None:
             voxel_grid(packet, spec, out=guarded[35:-35].reshape(-1, 5, 7))
             assert (guarded[:35] == 7).all()
             assert (guarded[-35:] == 7).all()
+
+
+def test_event_pretrains_grid_shares_an_event_between_the_bins_beside_its_time() -> None:
+    random = np.random.default_rng(0)
+    num, first_us = 200, 10**15 + 123
+    t = np.sort(random.integers(0, 40_000, num)) + first_us
+    x, p = random.integers(0, 7, num), random.integers(0, 2, num)
+    events = pack_events(t, x, np.zeros(num), p)
+    packet = EventPacket(events, SENSOR, first_us - 5_000, first_us + 50_000)
+    position = (5 - 1) * (t - t[0]) / (t[-1] - t[0])
+    expected = np.zeros((5, 5, 7))
+    for star, column, polarity in zip(position, x, p, strict=True):
+        for bin_index in range(5):
+            weight = max(0.0, 1 - abs(star - bin_index))
+            expected[bin_index, 0, column] += (2 * int(polarity) - 1) * weight
+    np.testing.assert_allclose(voxel_grid(packet, published("event_pretrain")), expected, atol=1e-5)
