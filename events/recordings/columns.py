@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from events.packet import EVENT_DTYPE, EventArray, SensorSize
 from events.recordings.chunks import LAST_US, NO_EVENTS, Chunk, Chunks
+from events.recordings.sensor_guess import SensorGuess
 
 ROWS_AT_ONCE = 1 << 16
 """Rows of a chunk: 1 MiB of events."""
@@ -202,21 +203,12 @@ class ColumnChunks(Chunks):
 def sensor_of(chunks: Chunks) -> SensorSize:
     """Return the size of the sensor that the events are from, where their file does not say it.
 
-    The smallest known camera that holds the events of up to 32 chunks, from the first to the last;
-    where none does, the smallest size that does. Events outside of it that come up later are
-    dropped and counted.
+    As SensorGuess says, of all known cameras, from up to 32 chunks between the first and the last.
+    Events outside of it that come up later are dropped and counted.
     """
-    width = height = 1
-    for number in sorted(set(np.linspace(0, len(chunks) - 1, _SAMPLES).astype(int).tolist())):
-        events = chunks.read(number).events if 0 <= number < len(chunks) else NO_EVENTS
-        is_known = (events["x"] < 32_768) & (events["y"] < 32_768)
-        if is_known.any():
-            width = max(width, int(events["x"][is_known].max()) + 1)
-            height = max(height, int(events["y"][is_known].max()) + 1)
-    return smallest_sensor(width, height)
-
-
-def smallest_sensor(width: int, height: int) -> SensorSize:
-    """Return the smallest known camera of at least this size, else just this size."""
-    fitting = [s for s in _SENSORS if s.width >= width and s.height >= height]
-    return min(fitting, key=lambda s: s.width * s.height, default=SensorSize(width, height))
+    guess = SensorGuess()
+    last = len(chunks) - 1
+    for number in sorted(set(np.linspace(0, last, _SAMPLES).astype(int).tolist())):
+        if 0 <= number <= last:
+            guess.add(chunks.read(number).events.view(np.int64).reshape(-1, 2))
+    return guess.size(_SENSORS) or _SENSORS[0]

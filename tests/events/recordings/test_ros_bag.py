@@ -1,0 +1,111 @@
+"""ROS 1 bags: every compression, images, topics to choose from, no index, real data."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from column_files import (
+    SENSOR,
+    UNIX_US,
+    event_array,
+    event_arrays,
+    event_packets,
+    image_message,
+    write_bag,
+)
+from recording_files import assert_same, random_events
+
+from events.recordings.open import open_recording
+from events.recordings.recording import RecordingError
+
+EVENTS = random_events(700, start_us=UNIX_US)
+
+
+@pytest.mark.parametrize("compression", ["none", "bz2", "lz4"])
+def test_every_compression_is_read(compression: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.bag"
+    event_arrays(path, EVENTS, compression)
+    with open_recording(path) as recording:
+        assert_same(recording.events_between(0, 2**61).events, EVENTS)
+        assert recording.sensor == SENSOR
+        assert [stream.kind for stream in recording.streams] == ["events", "frames"]
+
+
+@pytest.mark.parametrize(
+    ("encoding", "channels", "shape", "first"),
+    [
+        (b"mono8", 1, (48, 64), 0),
+        (b"bgr8", 3, (48, 64, 3), [0, 1, 2]),
+        (b"rgb8", 3, (48, 64, 3), [2, 1, 0]),
+    ],
+)
+def test_images_are_frames_in_the_order_bgr(
+    encoding: bytes, channels: int, shape: tuple[int, ...], first: object, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.bag"
+    image = image_message(UNIX_US + 7, encoding, channels)
+    write_bag(
+        path,
+        [
+            ("dvs_msgs/EventArray", "/dvs/events", event_array(EVENTS)),
+            ("sensor_msgs/Image", "/dvs/image_raw", image),
+            ("sensor_msgs/Image", "/a/other", image_message(1)),
+        ],
+    )
+    with open_recording(path) as recording:
+        (frame,) = recording.frames()
+        assert frame.t_us == UNIX_US + 7
+        assert frame.pixels.shape == shape
+        np.testing.assert_array_equal(frame.pixels[0, 0], first)
+        assert not list(recording.frames(UNIX_US + 8))
+
+
+def test_an_image_of_another_depth_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.bag"
+    write_bag(
+        path,
+        [
+            ("dvs_msgs/EventArray", "/dvs/events", event_array(EVENTS)),
+            ("sensor_msgs/Image", "/dvs/image_raw", image_message(UNIX_US, b"16UC1", 2)),
+        ],
+    )
+    with open_recording(path) as recording:
+        assert not list(recording.frames())
+        assert recording.damage.damaged_packets == 1
+
+
+@pytest.mark.parametrize("write", [event_arrays, event_packets])
+def test_a_bag_whose_recorder_was_killed_is_read_up_to_there(write: object, tmp_path: Path) -> None:
+    events = random_events(700, start_us=20_000)
+    path = tmp_path / "a.bag"
+    write(path, events)  # type: ignore[operator]
+    data = path.read_bytes()
+    path.write_bytes(data[: len(data) * 2 // 3])
+    with open_recording(path) as recording:
+        found = recording.events_between(0, 2**61).events
+        assert 300 <= len(found) < 700
+        assert_same(found, events[: len(found)])
+        assert recording.damage.skipped_bytes > 0
+
+
+def test_a_bag_without_events_says_what_it_has(tmp_path: Path) -> None:
+    path = tmp_path / "a.bag"
+    write_bag(path, [("sensor_msgs/Image", "/camera", image_message(0))])
+    with pytest.raises(RecordingError, match=r"needs .*dvs_msgs.* has sensor_msgs/Image"):
+        open_recording(path)
+
+
+def test_the_real_bag_has_its_events(data_folder: Path) -> None:
+    path = data_folder / "other_formats" / "event_camera_py_test_events_1.bag"
+    with open_recording(path) as recording:
+        assert str(recording.sensor) == "640x480"
+        packets = list(recording.packets())
+        assert sum(map(len, packets)) == 343_474
+        assert recording.end_us - recording.start_us == pytest.approx(2_078_180, abs=1000)
+        assert recording.damage.is_clean
+        middle_us = (recording.start_us + recording.end_us) // 2
+        late = recording.events_between(middle_us, recording.end_us)
+        joined = np.concatenate([packet.events for packet in packets])
+        assert_same(late.events, joined[joined["t"] >= middle_us])
