@@ -43,6 +43,22 @@ def _decode(request: Request) -> Iterator[Row]:
                 baseline=None if name == "dv-processing" else rates.get("dv-processing"),
                 is_higher_better=True,
             )
+        if request.recording is None:
+            yield from _decode_words(Path(folder))
+
+
+def _decode_words(folder: Path) -> Iterator[Row]:
+    from app.bench.representations import VGA, moving_edges
+    from app.bench.word_formats import word_rates
+
+    for name, rate in word_rates(moving_edges(VGA, MADE_EVENTS, MADE_US), folder).items():
+        yield Row(
+            section="decode",
+            name=f"{name} opened and read",
+            value=rate,
+            unit="Mev/s",
+            is_higher_better=True,
+        )
 
 
 def write_recording(path: Path) -> Path:
@@ -58,9 +74,10 @@ def write_recording(path: Path) -> Path:
 
 
 def _representations(request: Request) -> Iterator[Row]:
-    from app.bench import representations
+    from app.bench import published, representations
 
-    return representations.rows()
+    yield from representations.rows()
+    yield from published.rows()
 
 
 def _simulate(request: Request) -> Iterator[Row]:
