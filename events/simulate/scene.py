@@ -31,6 +31,7 @@ __all__ = [
     "SceneConfig",
     "dominant_kind",
     "sample_window",
+    "sample_windows",
 ]
 
 FloatArray = npt.NDArray[np.float32]
@@ -179,6 +180,17 @@ def sample_window(
     Raises:
         ValueError: ``window_us`` is not positive.
     """
+    return sample_windows(seed, size, window_us, 1, config)[0]
+
+
+def sample_windows(
+    seed: int,
+    size: SensorSize,
+    window_us: int,
+    num_windows: int,
+    config: SampleConfig | None = None,
+) -> list[SampledWindow]:
+    """Return consecutive windows of one random scene; see ``sample_window``."""
     if window_us < 1:
         raise ValueError(f"window_us must be at least 1, got {window_us}")
     config = config or SampleConfig()
@@ -194,15 +206,20 @@ def sample_window(
     simulator = ContrastSimulator(size, contrast, int(random.integers(1 << 62)))
     start_us = int(random.integers(LATEST_START_US))
     num_steps = max(round(window_us / random.uniform(*config.frame_interval_us)), 1)
-    times_us = np.linspace(start_us, start_us + window_us, min(num_steps, window_us) + 1)
+    times_us = np.linspace(0, window_us, min(num_steps, window_us) + 1)[1:].astype(np.int64)
     picture = np.empty((size.height, size.width), np.float32)
-    parts: list[EventArray] = []
-    for t_us in times_us[:-1].astype(np.int64).tolist():
-        scene.render_intensity(t_us, picture)
-        if not parts:
-            at_start = picture.copy()
-        parts.append(simulator.step(picture, t_us))
-    truth = scene.render(start_us + window_us)
-    parts.append(simulator.step(truth.intensity, start_us + window_us))
-    packet = EventPacket(join_events(parts), size, start_us, start_us + window_us)
-    return SampledWindow(packet, truth, at_start)
+    scene.render_intensity(start_us, picture)
+    simulator.step(picture, start_us)
+    windows: list[SampledWindow] = []
+    for _ in range(num_windows):
+        at_start = windows[-1].truth.intensity if windows else picture.copy()
+        parts: list[EventArray] = []
+        for t_us in (start_us + times_us[:-1]).tolist():
+            scene.render_intensity(t_us, picture)
+            parts.append(simulator.step(picture, t_us))
+        truth = scene.render(start_us + window_us)
+        parts.append(simulator.step(truth.intensity, start_us + window_us))
+        packet = EventPacket(join_events(parts), size, start_us, start_us + window_us)
+        windows.append(SampledWindow(packet, truth, at_start))
+        start_us += window_us
+    return windows

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Literal, Protocol
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -59,4 +59,24 @@ class DataSet(Protocol):
         ``seed`` varies motion and noise; with ``augment`` also the camera and the view, widely.
         ``with_images`` asks for ``image`` and ``previous`` too, where the data set has pictures.
         """
+        ...
+
+
+@runtime_checkable
+class Sequential(Protocol):
+    """A data set that also shows consecutive windows of one scene."""
+
+    def sequence(
+        self,
+        split: Split,
+        index: int,
+        seed: int,
+        sensor: SensorSize,
+        window_us: int,
+        num_windows: int,
+        *,
+        augment: bool = False,
+        with_images: bool = False,
+    ) -> list[LabelledWindow]:
+        """Return ``num_windows`` windows that touch; one is what ``DataSet.window`` returns."""
         ...

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,6 +14,9 @@ from events.simulate.planar import PlanarConfig, PlanarMotion, planar_frames
 
 NUM_FRAMES = 10
 """Rendered frames a window; the simulator interpolates log intensity between them."""
+
+LARGEST_ZOOM_CHANGE = 0.9
+"""Of a whole sequence, however long."""
 
 FIXED_CONTRAST = ContrastConfig(
     threshold_on=0.25,
@@ -39,7 +43,7 @@ def random_contrast(rng: np.random.Generator | None) -> ContrastConfig:
 
 
 class Film(NamedTuple):
-    """One pass of the virtual camera over a picture."""
+    """One window of the virtual camera's way over a picture."""
 
     packet: EventPacket
     class_ids: npt.NDArray[np.uint8] | None
@@ -60,34 +64,59 @@ def film(
     *,
     augment: bool,
     colour: npt.NDArray[np.uint8] | None = None,
-) -> Film:
-    """Return the events of one pass over a picture, and what it shows at either end.
+    num_windows: int = 1,
+) -> list[Film]:
+    """Return the events of one pass over a picture, and what it shows at each window's ends.
 
     Args:
         picture: (h, w) linear intensity in [0, 1].
         class_ids: (h, w) labels of the picture, if it has any.
         sensor: Size of the virtual camera.
-        window_us: How long the pass takes.
-        motion: Ranges of the path.
+        window_us: How long a window takes.
+        motion: Ranges of the path within one window.
         rng: Decides the path, the noise and, in training, the camera.
         augment: Whether cameras vary and pictures are flipped.
         colour: (h, w, 3) RGB of the same picture, to be shown at both ends.
+        num_windows: Consecutive windows along one path, which is that many times as long.
     """
     if augment and rng.random() < 0.5:
         picture = picture[:, ::-1]
         class_ids = None if class_ids is None else class_ids[:, ::-1]
         colour = None if colour is None else colour[:, ::-1]
     picture = np.ascontiguousarray(picture)
+    motion = _lengthened(motion, num_windows)
     path = PlanarMotion((picture.shape[0], picture.shape[1]), sensor, rng, motion)
-    frames = planar_frames(picture, sensor, NUM_FRAMES, rng, motion, motion=path)
-    times_us = np.linspace(0, window_us, NUM_FRAMES, dtype=np.int64)
+    num_frames = num_windows * (NUM_FRAMES - 1) + 1
+    frames = planar_frames(picture, sensor, num_frames, rng, motion, motion=path)
+    times_us = np.linspace(0, num_windows * window_us, num_frames, dtype=np.int64)
     config = random_contrast(rng if augment else None)
     packet = events_from_frames(frames, times_us, config, int(rng.integers(2**31)))
-    labels = None if class_ids is None else path.warp_labels(np.ascontiguousarray(class_ids))
-    if colour is None:
-        return Film(packet, labels, None, None)
-    image, previous = (_view(colour, path, sensor, phase) for phase in (1.0, 0.0))
-    return Film(packet, labels, image, previous)
+    phases = [i / num_windows for i in range(num_windows + 1)]
+    views = None if colour is None else [_view(colour, path, sensor, each) for each in phases]
+    return [
+        Film(
+            packet.between(i * window_us, (i + 1) * window_us),
+            None
+            if class_ids is None
+            else path.warp_labels(np.ascontiguousarray(class_ids), phases[i + 1]),
+            None if views is None else views[i + 1],
+            None if views is None else views[i],
+        )
+        for i in range(num_windows)
+    ]
+
+
+def _lengthened(motion: PlanarConfig, num_windows: int) -> PlanarConfig:
+    """Return the ranges of a path of several windows, as fast as one is."""
+    low, high = motion.translation
+    return replace(
+        motion,
+        translation=(low * num_windows, high * num_windows),
+        rotation_rad=motion.rotation_rad * num_windows,
+        zoom_change=min(
+            motion.zoom_change * num_windows, max(motion.zoom_change, LARGEST_ZOOM_CHANGE)
+        ),
+    )
 
 
 def _view(

@@ -61,16 +61,38 @@ class CamVid:
         augment: bool = False,
         with_images: bool = False,
     ) -> LabelledWindow:
+        ways = {"augment": augment, "with_images": with_images}
+        return self.sequence(split, index, seed, sensor, window_us, 1, **ways)[0]
+
+    def sequence(
+        self,
+        split: Split,
+        index: int,
+        seed: int,
+        sensor: SensorSize,
+        window_us: int,
+        num_windows: int,
+        *,
+        augment: bool = False,
+        with_images: bool = False,
+    ) -> list[LabelledWindow]:
         rng = np.random.default_rng((seed, index))
         picture, class_ids = self._load(split, index, sensor)
-        seen = film(
+        films = film(
             intensity(picture), class_ids, sensor, window_us,
             TRAIN_MOTION if augment else VAL_MOTION, rng, augment=augment,
             colour=self._colour(split, index, sensor) if with_images else None,
+            num_windows=num_windows,
         )  # fmt: skip
-        return LabelledWindow(
-            packet=seen.packet, class_ids=seen.class_ids, image=seen.image, previous=seen.previous
-        )
+        return [
+            LabelledWindow(
+                packet=seen.packet,
+                class_ids=seen.class_ids,
+                image=seen.image,
+                previous=seen.previous,
+            )
+            for seen in films
+        ]
 
     def _decode(
         self, split: Split, index: int, sensor: SensorSize

@@ -8,7 +8,7 @@ Images", CVPR 2013.
 from __future__ import annotations
 
 import functools
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -40,7 +40,8 @@ class SevenScenes:
     A window shows the camera's recorded motion up to a frame, simulated from that frame's own
     geometry. In training, frames are enlarged or reduced, shifted, turned and made brighter or
     darker; an enlarged picture's depth is divided by the same factor, as if seen through the
-    same lens from nearer (Yin et al., "Metric3D", ICCV 2023).
+    same lens from nearer (Yin et al., "Metric3D", ICCV 2023). A sequence of windows ends at the
+    frame; before its end the depth is unknown.
     """
 
     name = "7scenes"
@@ -73,26 +74,53 @@ class SevenScenes:
         augment: bool = False,
         with_images: bool = False,
     ) -> LabelledWindow:
+        ways = {"augment": augment, "with_images": with_images}
+        return self.sequence(split, index, seed, sensor, window_us, 1, **ways)[0]
+
+    def sequence(
+        self,
+        split: Split,
+        index: int,
+        seed: int,
+        sensor: SensorSize,
+        window_us: int,
+        num_windows: int,
+        *,
+        augment: bool = False,
+        with_images: bool = False,
+    ) -> list[LabelledWindow]:
         rng = np.random.default_rng((seed, index))
         frame = self._load(self._stems(split)[index])
         view = _random_view(rng) if augment else View()
         picture, depth_m = _crop(frame, view, sensor, frame.brightness)
-        num_windows = window_us / FRAME_INTERVAL_US * (rng.uniform(0.5, 2) if augment else 1)
-        path = random_path(rng, NUM_FRAMES, TREMOR)
-        path -= np.linspace(1, 0, NUM_FRAMES, dtype=np.float32)[:, None] * (
-            frame.motion * np.float32(num_windows)
+        frames_a_window = window_us / FRAME_INTERVAL_US * (rng.uniform(0.5, 2) if augment else 1)
+        num_frames = num_windows * (NUM_FRAMES - 1) + 1
+        path = random_path(rng, num_frames, _lengthened(TREMOR, num_windows))
+        path -= np.linspace(1, 0, num_frames, dtype=np.float32)[:, None] * (
+            frame.motion * np.float32(frames_a_window * num_windows)
         )
         focal_px = float(self.intrinsics[0, 0]) * sensor.width / ORIGINAL_WIDTH
         frames = parallax_frames(intensity(picture) ** view.gamma, depth_m, focal_px, path)
-        times_us = np.linspace(0, window_us, NUM_FRAMES, dtype=np.int64)
+        times_us = np.linspace(0, num_windows * window_us, num_frames, dtype=np.int64)
         contrast = random_contrast(rng if augment else None)
         packet = events_from_frames(frames, times_us, contrast, int(rng.integers(2**31)))
+        windows = [
+            LabelledWindow(packet=packet.between(i * window_us, (i + 1) * window_us))
+            for i in range(num_windows)
+        ]
+        windows[-1] = replace(windows[-1], depth_m=depth_m)
         if not with_images:
-            return LabelledWindow(packet=packet, depth_m=depth_m)
+            return windows
         image, _ = _crop(frame, view, sensor, frame.colour)
-        image = brightness(intensity(image) ** np.float32(view.gamma))
-        previous = np.repeat(brightness(frames[0])[:, :, None], 3, axis=2)
-        return LabelledWindow(packet=packet, depth_m=depth_m, image=image, previous=previous)
+        light = intensity(image) ** np.float32(view.gamma)
+        planes = [
+            parallax_frames(np.ascontiguousarray(plane), depth_m, focal_px, path[:: NUM_FRAMES - 1])
+            for plane in light.transpose(2, 0, 1)
+        ]
+        seen = brightness(np.stack(planes, axis=-1))
+        return [
+            replace(window, image=seen[i + 1], previous=seen[i]) for i, window in enumerate(windows)
+        ]
 
     def _read(self, stem: str) -> RecordedFrame:
         with Image.open(self.folder / f"{stem}.color.jpg") as file:
@@ -133,6 +161,15 @@ class View:
     turn_rad: float = 0.0
     is_mirrored: bool = False
     gamma: float = 1.0
+
+
+def _lengthened(tremor: PathConfig, num_windows: int) -> PathConfig:
+    """Return a hand's motion over several windows, as fast as in one."""
+    return replace(
+        tremor,
+        translation_m=tremor.translation_m * num_windows,
+        rotation_rad=tremor.rotation_rad * num_windows,
+    )
 
 
 def _random_view(rng: np.random.Generator) -> View:

@@ -8,7 +8,7 @@ import numpy as np
 
 from events.packet import SensorSize
 from events.simulate.kinds import KINDS, SEGMENTATION_LABELS
-from events.simulate.scene import sample_window
+from events.simulate.scene import SampledWindow, sample_windows
 from events.simulate.truth import dominant_kind
 from training.data.dataset import LabelledWindow, Split
 from training.data.folder import brightness
@@ -43,20 +43,40 @@ class Synthetic:
         augment: bool = False,
         with_images: bool = False,
     ) -> LabelledWindow:
+        ways = {"augment": augment, "with_images": with_images}
+        return self.sequence(split, index, seed, sensor, window_us, 1, **ways)[0]
+
+    def sequence(
+        self,
+        split: Split,
+        index: int,
+        seed: int,
+        sensor: SensorSize,
+        window_us: int,
+        num_windows: int,
+        *,
+        augment: bool = False,
+        with_images: bool = False,
+    ) -> list[LabelledWindow]:
         scene_seed = seed % 2**31 if split == "train" else HELD_OUT_SEED + seed * EPOCH + index
-        packet, truth, at_start = sample_window(scene_seed, sensor, window_us)
-        image, previous = (
-            np.repeat(brightness(light)[:, :, None], 3, axis=2) if with_images else None
-            for light in (truth.intensity, at_start)
-        )
-        return LabelledWindow(
-            packet=packet,
-            image=image,
-            previous=previous,
-            label=dominant_kind(truth),
-            class_ids=truth.class_ids,
-            depth_m=truth.depth_m,
-        )
+        windows = sample_windows(scene_seed, sensor, window_us, num_windows)
+        return [_labelled(sampled, with_images=with_images) for sampled in windows]
+
+
+def _labelled(sampled: SampledWindow, *, with_images: bool) -> LabelledWindow:
+    packet, truth, at_start = sampled
+    image, previous = (
+        np.repeat(brightness(light)[:, :, None], 3, axis=2) if with_images else None
+        for light in (truth.intensity, at_start)
+    )
+    return LabelledWindow(
+        packet=packet,
+        image=image,
+        previous=previous,
+        label=dominant_kind(truth),
+        class_ids=truth.class_ids,
+        depth_m=truth.depth_m,
+    )
 
 
 dataset = Synthetic

@@ -71,9 +71,24 @@ class TinyImageNet:
         augment: bool = False,
         with_images: bool = False,
     ) -> LabelledWindow:
+        ways = {"augment": augment, "with_images": with_images}
+        return self.sequence(split, index, seed, sensor, window_us, 1, **ways)[0]
+
+    def sequence(
+        self,
+        split: Split,
+        index: int,
+        seed: int,
+        sensor: SensorSize,
+        window_us: int,
+        num_windows: int,
+        *,
+        augment: bool = False,
+        with_images: bool = False,
+    ) -> list[LabelledWindow]:
         rng = np.random.default_rng((seed, index))
         motion = TRAIN_MOTION if augment else VAL_MOTION
-        seen = film(
+        films = film(
             intensity(self._load(split, index)),
             None,
             sensor,
@@ -82,15 +97,19 @@ class TinyImageNet:
             rng,
             augment=augment,
             colour=np.asarray(self.picture(index, split)) if with_images else None,
+            num_windows=num_windows,
         )
         embeddings = self.embeddings if split == "train" else None
-        return LabelledWindow(
-            packet=seen.packet,
-            label=self.labels[split][index],
-            embedding=None if embeddings is None else embeddings[index],
-            image=seen.image,
-            previous=seen.previous,
-        )
+        return [
+            LabelledWindow(
+                packet=seen.packet,
+                label=self.labels[split][index],
+                embedding=None if embeddings is None else embeddings[index],
+                image=seen.image,
+                previous=seen.previous,
+            )
+            for seen in films
+        ]
 
     def num_pictures(self) -> int:
         return len(self.pictures["train"])
