@@ -20,7 +20,7 @@ def published_settings(name: str, model_types: tuple[str, ...]) -> dict[str, Any
     Raises:
         ValueError: there is no such model, or it is of another kind.
     """
-    config = _config_of(name)
+    config = published_config(name)
     if config.model_type not in model_types:
         raise ValueError(
             f"{name} is a model of type {config.model_type}, this encoder starts from "
@@ -36,28 +36,57 @@ def published_weights(name: str, model_class: Any) -> dict[str, Tensor]:
     Raises:
         ValueError: they cannot be had, or do not fill the class.
     """
-    config = _picture_part(_config_of(name))
+    model = published_model(name, model_class, _picture_part(published_config(name)))
+    weights: dict[str, Tensor] = model.state_dict()
+    return weights
+
+
+def published_model(name: str, model_class: Any, config: Any) -> Any:
+    """Return a published model in float32, of a class and a config of transformers'.
+
+    Raises:
+        ValueError: its weights cannot be had, or do not fill the class.
+    """
     with _quiet():
         try:
             model, report = model_class.from_pretrained(
                 name, config=config, output_loading_info=True
             )
-        except (OSError, ValueError) as error:
+        except Exception as error:  # a damaged file makes many kinds
             raise _unreachable(name, error) from None
     missing = sorted(report["missing_keys"])
     if missing:
         raise ValueError(f"{name} lacks {len(missing)} weights, the first is {missing[0]}")
-    weights: dict[str, Tensor] = model.float().state_dict()
-    return weights
+    return model.float()
 
 
-def _config_of(name: str) -> Any:
+def published_config(name: str) -> Any:
+    """Return the config of a published model, as transformers makes it.
+
+    Raises:
+        ValueError: there is no such model.
+    """
     with _quiet():
         from transformers import AutoConfig
 
         try:
             return AutoConfig.from_pretrained(name)
-        except (OSError, ValueError) as error:
+        except Exception as error:  # a damaged file makes many kinds
+            raise _unreachable(name, error) from None
+
+
+def published_tokenizer(name: str) -> Any:
+    """Return the tokenizer of a published model of pictures and text.
+
+    Raises:
+        ValueError: it cannot be had.
+    """
+    with _quiet():
+        from transformers import AutoTokenizer
+
+        try:
+            return AutoTokenizer.from_pretrained(name)
+        except Exception as error:  # a damaged file makes many kinds
             raise _unreachable(name, error) from None
 
 
