@@ -53,6 +53,9 @@ class ModelCard:
     """The encoder's file name under ``kind``, and its Config; rebuilds the module."""
     temporal: dict[str, Any] = field(default_factory=dict)
     """The same of what stands in models/temporal behind the encoder's tokens; empty for nothing."""
+    heads: dict[str, dict[str, Any]] = field(default_factory=dict)
+    """Of tasks whose head is not the file of models/heads with the task's name: its file under
+    ``kind``, and its sizes."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """How it was made: recipe, command, data, seed and revision; figures, where measured."""
     schema_version: int = SCHEMA_VERSION

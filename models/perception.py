@@ -13,6 +13,7 @@ from models.card import CardError, ModelCard
 from models.encoders.encoder import Encoder, Tokens
 from models.heads.depth import Depth
 from models.heads.head import Head, Targets
+from models.heads.prompted import Prompted
 from models.heads.recognition import Recognition
 from models.heads.segmentation import Segmentation
 from models.neck import FeaturePyramid
@@ -31,13 +32,16 @@ class Perception(nn.Module):
         super().__init__()
         self.encoder = build_encoder(card)
         self.temporal = build_temporal(card, self.encoder.widths[-1]) if card.temporal else None
-        if card.tasks:
+        self.is_prompted = bool(card.heads)
+        if card.tasks and not self.is_prompted:
             self.neck = FeaturePyramid(self.encoder.widths, self.encoder.strides, NECK_WIDTH)
         self.heads: nn.ModuleDict = nn.ModuleDict(
             {task: self._head(task, card) for task in card.tasks}
         )
 
-    def _head(self, task: str, card: ModelCard) -> Head:
+    def _head(self, task: str, card: ModelCard) -> Head | Prompted:
+        if self.is_prompted:
+            return _prompted(card)
         if task == "recognition":
             return Recognition(self.encoder.widths[-1], len(card.recognition_labels))
         if task == "segmentation":
@@ -52,6 +56,8 @@ class Perception(nn.Module):
         """Return each task's raw output (see ModelCard) for (B, C, H, W) representations."""
         if not self.heads:
             return {"tokens": self.tokens(events).map}
+        if self.is_prompted:
+            return {"recognition": self.heads["recognition"](self.tokens(events).embedding_BE)}
         return self.answer(self.maps(events))
 
     def maps(self, events: Tensor) -> list[Tensor]:
@@ -79,6 +85,20 @@ class Perception(nn.Module):
         """Return each head's loss."""
         heads = {task: cast(Head, head) for task, head in self.heads.items()}
         return {task: head.loss(outputs[task], targets) for task, head in heads.items()}
+
+
+def _prompted(card: ModelCard) -> Prompted:
+    """Return the one head besides the tasks' own; it has no neck, and stands alone."""
+    sizes = dict(card.heads.get("recognition", {}))
+    if card.tasks != ("recognition",) or sizes.pop("kind", None) != "prompted":
+        raise CardError(
+            f"heads {card.heads} for tasks {', '.join(card.tasks)}: this Saccade knows "
+            "a prompted head of recognition alone"
+        )
+    try:
+        return Prompted(len(card.recognition_labels), **sizes)
+    except TypeError as error:
+        raise CardError(f"the prompted head cannot be built: {error}") from None
 
 
 def build_encoder(card: ModelCard) -> Encoder:
