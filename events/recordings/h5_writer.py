@@ -20,14 +20,14 @@ import numpy.typing as npt
 
 from events.packet import EventPacket, SensorSize, join_events
 from events.recordings.free_space import check_free_space
-from events.recordings.recording import MAX_QUIET_US, Frame
+from events.recordings.millisecond_index import MillisecondIndex
+from events.recordings.recording import Frame
 
 SUFFIX = ".h5"
 COMPRESSIONS = ("blosc", "gzip", "none")
 ROWS = 1 << 16
 """Events of a chunk of the file; so many are written at once."""
 _FLUSH_ROWS = 1 << 22
-_NO_MORE_MS = 1 << 62
 _EVENT_COLUMNS = (("t", np.int64), ("x", np.uint16), ("y", np.uint16), ("p", np.uint8))
 
 
@@ -76,7 +76,7 @@ class Hdf5Writer:
         self._num_pending, self._num_unflushed = 0, 0
         self._offset_us: int | None = None
         self._last_us = 0
-        self._next_ms = 0
+        self._index = MillisecondIndex()
         self._frames: dict[str, Any] = {}
 
     def __enter__(self) -> Self:
@@ -103,6 +103,7 @@ class Hdf5Writer:
         self._file.attrs["camera"] = self._camera
         for name, kind in _EVENT_COLUMNS:
             self._columns[name] = self._resizable(f"events/{name}", (), kind)
+        self._file["t_offset"] = np.int64(0)
         self._columns["ms_to_idx"] = self._resizable("ms_to_idx", (), np.uint64)
         return self
 
@@ -173,8 +174,7 @@ class Hdf5Writer:
             return
         try:
             self._write_pending()
-            self._file["t_offset"] = np.int64(self._offset_us or 0)
-            self._end_index(self.num_events)
+            self._append(self._columns["ms_to_idx"], self._index.end(self.num_events))
             self._file.close()
             os.replace(self._part, self.path)
             self._file = None
@@ -188,9 +188,9 @@ class Hdf5Writer:
         events = join_events(self._pending)
         self._pending, self._num_pending = [], 0
         if self._offset_us is None:
-            self._offset_us = int(events["t"][0])
+            self._offset_us = self._file["t_offset"][()] = int(events["t"][0])
         t = events["t"] - self._offset_us
-        self._write_index(t)
+        self._append(self._columns["ms_to_idx"], self._index.rows(t, self.num_events))
         for name, _ in _EVENT_COLUMNS:
             self._append(self._columns[name], t if name == "t" else events[name])
         self.num_events += len(events)
@@ -199,34 +199,6 @@ class Hdf5Writer:
             check_free_space(self.path, self._part, self.num_events)
             self._file.flush()
             self._num_unflushed = 0
-
-    def _write_index(self, t: npt.NDArray[np.int64]) -> None:
-        """Append the milliseconds that these events reach.
-
-        After a jump of the clock (see MAX_QUIET_US) no more: it may be of years.
-        """
-        stop_ms = int(t[-1]) // 1000 + 1
-        if (stop_ms - self._next_ms) * 1000 > MAX_QUIET_US:
-            gaps = np.flatnonzero(np.diff(t, prepend=(self._next_ms - 1) * 1000) > MAX_QUIET_US)
-            if len(gaps):
-                t = t[: gaps[0]]
-                stop_ms = int(t[-1]) // 1000 + 1 if len(t) else self._next_ms
-                self._append_index(t, stop_ms)
-                self._end_index(self.num_events + len(t))
-                return
-        self._append_index(t, stop_ms)
-
-    def _append_index(self, t: npt.NDArray[np.int64], stop_ms: int) -> None:
-        if stop_ms > self._next_ms:
-            starts_us = np.arange(self._next_ms, stop_ms, dtype=np.int64) * 1000
-            rows = np.searchsorted(t, starts_us) + self.num_events
-            self._append(self._columns["ms_to_idx"], rows.astype(np.uint64))
-            self._next_ms = stop_ms
-
-    def _end_index(self, row: int) -> None:
-        if self._next_ms < _NO_MORE_MS:
-            self._append(self._columns["ms_to_idx"], np.array([row], np.uint64))
-            self._next_ms = _NO_MORE_MS
 
     def _resizable(self, name: str, shape: tuple[int, ...], kind: Any) -> Any:
         import hdf5plugin

@@ -48,6 +48,42 @@ def test_every_stream_is_the_same_after_conversion(
         assert [int(signals["t"][0]) for signals in read.triggers()] == [T[2]]
 
 
+def test_hdf5_keeps_events_and_frames_and_says_what_it_leaves_out(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.h5"
+    assert cli.main(["convert", str(recording), str(out)]) == 0
+    shown = capsys.readouterr()
+    assert "30,000 events" in shown.out
+    assert "left out, since .h5 cannot hold it: 4 imu, 1 triggers" in shown.err
+    with open_recording(out) as read:
+        np.testing.assert_array_equal(read.events_between(0, 2**60).t, T)
+        assert (read.sensor, read.camera) == (SENSOR, "DVX_7")
+        assert [frame.pixels[0, 0] for frame in read.frames()] == [9]
+    assert sorted(file.name for file in tmp_path.iterdir()) == ["in.aedat4", "out.h5"]
+
+
+@pytest.mark.parametrize("suffix", [".aedat4", ".h5"])
+def test_another_format_becomes_either(suffix: str, tmp_path: Path) -> None:
+    source, out = tmp_path / "in.txt", tmp_path / f"out{suffix}"
+    source.write_text("".join(f"{t} {t % 40} {t % 30} {t % 2}\n" for t in T.tolist()))
+    assert cli.main(["convert", str(source), str(out)]) == 0
+    with open_recording(out) as read:
+        packet = read.events_between(0, 2**60)
+        assert packet.t.tolist() == T.tolist()
+        assert packet.x.tolist() == (T % 40).tolist()
+        assert read.damage.is_clean
+
+
+def test_a_compression_of_the_other_format_is_refused(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "out.h5"
+    assert cli.main(["convert", str(recording), str(out), "--compression", "lz4"]) == 1
+    assert "not compressed by lz4: give one of blosc, gzip, none" in capsys.readouterr().err
+    assert not out.exists()
+
+
 def test_a_cut_recording_becomes_a_whole_one(
     recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -89,7 +125,7 @@ def test_other_suffixes_and_bad_inputs_give_one_line(
     recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     for source, out, message in (
-        (recording, tmp_path / "out.raw", "must end in .aedat4"),
+        (recording, tmp_path / "out.raw", "must end in .aedat4 or .h5"),
         (tmp_path / "none", tmp_path / "out.aedat4", "does not exist"),
         (recording, tmp_path / "no" / "out.aedat4", "make it first"),
     ):

@@ -15,6 +15,7 @@ from events.packet import EventArray, pack_events
 from events.recordings.open import open_recording
 from events.recordings.recording import Recording, RecordingError
 from events.recordings.summary import summarize
+from events.recordings.writers import WRITER_FORMATS
 
 EVERY_LAYOUT = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=list(LAYOUTS))
 NUM_EVENTS = 700
@@ -62,6 +63,24 @@ def test_every_event_comes_back(layout: Layout, tmp_path: Path) -> None:
         assert (recording.start_us, recording.end_us) == (events["t"][0], events["t"][-1] + 1)
         assert recording.damage.is_clean
         assert summarize(recording).num_events == NUM_EVENTS
+
+
+@EVERY_LAYOUT
+@pytest.mark.parametrize("suffix", [".aedat4", ".h5"])
+def test_what_is_written_anew_is_the_same(layout: Layout, suffix: str, tmp_path: Path) -> None:
+    events = some_events(layout)
+    made, form = tmp_path / f"anew{suffix}", WRITER_FORMATS[suffix]
+    with opened(written(layout, tmp_path, events)) as recording:
+        writer = form.open(made, SENSOR, "TEST_1", form.compressions[0], ["events", "frames"])
+        with writer:
+            for packet in recording.packets():
+                writer.write(packet)
+            for frame in recording.frames():
+                writer.write_frame(frame)
+            num_frames = len(list(recording.frames()))
+    with open_recording(made) as recording:
+        assert_same(recording.events_between(0, 2**61).events, events)
+        assert len(list(recording.frames())) == num_frames
 
 
 @EVERY_LAYOUT
