@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from events.recordings.formats.aedat4 import Aedat4Recording
+from events.recordings.open import open_recording
 
 _ROUNDS = 7
 
@@ -19,10 +20,10 @@ def decode_rates(path: str | Path) -> dict[str, float]:
     is the best of several rounds in turn, so that both meet the same noise.
 
     Args:
-        path: A whole AEDAT4 recording with events.
+        path: A recording with events.
 
     Returns:
-        "saccade" and, where it is installed, "dv-processing".
+        "saccade" and, where it is installed and the file is a whole AEDAT4, "dv-processing".
     """
     import numba  # noqa: F401  # loaded as in the running program: the compiled check is used
 
@@ -30,7 +31,9 @@ def decode_rates(path: str | Path) -> dict[str, float]:
     try:
         import dv_processing  # noqa: F401
 
-        readers["dv-processing"] = _dv_processing
+        with open_recording(path) as recording:
+            if isinstance(recording, Aedat4Recording):
+                readers["dv-processing"] = _dv_processing
     except ImportError:
         pass
     best = dict.fromkeys(readers, 0.0)
@@ -43,8 +46,10 @@ def decode_rates(path: str | Path) -> dict[str, float]:
 
 
 def _ours(path: Path) -> int:
-    with Aedat4Recording(path) as recording:
-        return sum(len(events) for events in recording.event_batches())
+    with open_recording(path) as recording:
+        if isinstance(recording, Aedat4Recording):
+            return sum(len(events) for events in recording.event_batches())
+        return sum(len(packet) for packet in recording.packets())
 
 
 def _dv_processing(path: Path) -> int:

@@ -9,7 +9,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from events.recordings.word_clock import ADDED, Rows, continued
+from events.recordings.word_clock import ADDED, Rows, continued, signed
 
 HEADER_BYTES = 28
 SPECIAL, POLARITY = 0, 1
@@ -88,9 +88,10 @@ def _take_header(data: npt.NDArray[np.uint8], at: int, state: Rows) -> bool:
 
 @numba.njit(inline="always")
 def _u32(data: npt.NDArray[np.uint8], at: int) -> int:
-    return (
-        np.int64(data[at])
-        | np.int64(data[at + 1]) << 8
-        | np.int64(data[at + 2]) << 16
-        | np.int64(data[at + 3]) << 24
+    word: int = (
+        signed(data[at])
+        | signed(data[at + 1]) << 8
+        | signed(data[at + 2]) << 16
+        | signed(data[at + 3]) << 24
     )
+    return word

@@ -11,7 +11,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from events.recordings.word_clock import Rows, unwrapped
+from events.recordings.word_clock import Rows, signed, unwrapped
 
 RISING, FALLING = 1, 2  # of TRIGGER_KINDS
 # state: is the time known (1), time's high part, what of it to trust; EVT3: low part, y, x, p << 32
@@ -33,7 +33,7 @@ def decode_evt2(
     words = data[: len(data) & ~3].view(np.uint32)
     n = m = 0
     for i in range(len(words)):
-        word = np.int64(words[i])
+        word = signed(words[i])
         kind = word >> 28
         if kind <= 1:
             if state[HAS_TIME]:
@@ -74,7 +74,7 @@ def decode_evt3(
     y, x, polarity = state[Y], state[X], state[POLARITY]
     n = m = 0
     for i in range(len(words)):
-        word = np.int64(words[i])
+        word = signed(words[i])
         kind = word >> 12
         if kind == 2:
             if has_time:
@@ -128,7 +128,7 @@ def _decode_evt21(
     words = data[: len(data) & ~7].view(np.uint32)
     n = m = 0
     for i in range(0, len(words), 2):
-        word, valid = np.int64(words[i + upper]), np.int64(words[i + 1 - upper])
+        word, valid = signed(words[i + upper]), signed(words[i + 1 - upper])
         kind = word >> 28
         if kind <= 1 and state[HAS_TIME]:
             t = state[HIGH] << _LOW_BITS_2 | word >> 22 & 0x3F

@@ -6,7 +6,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 
-from events.recordings.word_clock import Rows, continued, unwrapped
+from events.recordings.word_clock import Rows, continued, signed, unwrapped
 
 # state: is the time known (1), the time, what of it to trust; from 4 on: see word_clock
 HAS_TIME, TIME, TRUSTED = range(3)
@@ -32,7 +32,7 @@ def decode_records(
     words = data[: len(data) & ~7].view(np.uint32)
     n = m = 0
     for i in range(0, len(words), 2):
-        address, value = np.int64(words[i + 1 - time_at]), np.int64(words[i + time_at])
+        address, value = signed(words[i + 1 - time_at]), signed(words[i + time_at])
         if is_big:
             address, value = _swapped(address), _swapped(value)
         is_event = address & event_mask == event_value

@@ -8,7 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from events.packet import SensorSize
-from events.recordings.word_stream import Decoder
+from events.recordings.word_stream import Decoder, Rows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,7 +36,7 @@ class RecordLayout:
     def decoder(self) -> Decoder:
         """Return the decoder of this layout."""
         # Imported here: numba takes longer to load than it takes to tell formats apart.
-        from events.recordings.record_kernels import Rows, decode_records
+        from events.recordings.record_kernels import decode_records
 
         layout = self._numbers()
 

@@ -20,14 +20,12 @@ class SensorGuess:
     """
 
     def __init__(self) -> None:
-        self._columns = np.zeros(1 << 16, np.int64)
-        self._rows = np.zeros(1 << 16, np.int64)
+        self._columns = self._rows = np.zeros(1, np.int64)
 
     def add(self, words: npt.NDArray[np.int64]) -> None:
         """Count the (N, 2) words of events, as EventPacket.words."""
-        for counts, shift in ((self._columns, 0), (self._rows, 16)):
-            found = np.bincount(words[:, 1] >> shift & 0xFFFF)
-            counts[: len(found)] += found
+        self._columns = _sum(self._columns, np.bincount(words[:, 1] & 0xFFFF))
+        self._rows = _sum(self._rows, np.bincount(words[:, 1] >> 16 & 0xFFFF))
 
     def size(self, known: tuple[SensorSize, ...]) -> SensorSize | None:
         """Return the size by the rule; None without events.
@@ -42,10 +40,12 @@ class SensorGuess:
             outside = self._columns[sensor.width :].sum() + self._rows[sensor.height :].sum()
             if outside * _FEW <= num_events:
                 return sensor
-        return SensorSize(_last(self._columns) + 1, _last(self._rows) + 1)
+        return SensorSize(min(len(self._columns), _MAX_SIDE), min(len(self._rows), _MAX_SIDE))
 
 
-def _last(counts: npt.NDArray[np.int64]) -> int:
-    """Return the last place that was counted inside of the largest sensor; 0 without one."""
-    found = np.flatnonzero(counts[:_MAX_SIDE])
-    return int(found[-1]) if len(found) else 0
+def _sum(one: npt.NDArray[np.int64], other: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+    """Return the sum of two rows of counts, the shorter one followed by zeros."""
+    shorter, longer = sorted((one, other), key=len)
+    total = longer.copy()
+    total[: len(shorter)] += shorter
+    return total

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numba
 import numpy as np
 import numpy.typing as npt
@@ -13,6 +15,12 @@ ADDED, BEFORE, LATEST, NUM_EARLIER = range(4, 8)
 RESTART_US = 1_000_000
 RESTART_EVENTS = 1_000
 """So many events in a row that are earlier by more than that say that the clock was set back."""
+
+
+@numba.njit(inline="always")
+def signed(word: Any) -> Any:
+    """Return an unsigned word as int64, so that numbers made of it never become floats."""
+    return np.int64(word)
 
 
 @numba.njit(inline="always")
@@ -58,4 +66,5 @@ def continued(t: int, state: Rows) -> int:
         return t
     state[ADDED] += state[LATEST] - t
     state[NUM_EARLIER] = 0
-    return state[LATEST]
+    latest: int = state[LATEST]
+    return latest

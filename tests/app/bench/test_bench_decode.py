@@ -19,3 +19,11 @@ def test_both_readers_are_timed(tmp_path: Path) -> None:
     rates = decode_rates(tmp_path / "a.aedat4")
     assert rates["saccade"] > 0
     assert rates["dv-processing"] > 0
+
+
+def test_a_format_that_dv_processing_does_not_read_is_timed_alone(tmp_path: Path) -> None:
+    t = np.arange(1_000)
+    rows = np.stack([t, t % 40 | (t % 30) << 14], 1).astype("<u4")
+    header = b"% Data file containing CD\n% Version 2\n"
+    (tmp_path / "a.dat").write_bytes(header + b"\x00\x08" + rows.tobytes())
+    assert list(decode_rates(tmp_path / "a.dat")) == ["saccade"]
