@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -15,7 +16,8 @@ from models.model_file import load_card
 from training.checkpoint import Run
 from training.data.feed import AnyBatch, Delivery, Feed, batches
 from training.data.folder import DataError
-from training.methods.method import MODEL_FILE, StepOutput
+from training.distributed import World, distribute, shard
+from training.methods.method import MODEL_FILE, Method, StepOutput
 from training.optim import AveragedWeights, build_optimizer, learning_rate
 from training.recipe import Recipe
 from training.run_folder import RunFolder
@@ -44,8 +46,8 @@ Report = Callable[[Progress], None]
 def train(
     recipe: Recipe,
     folder: RunFolder,
+    world: World,
     *,
-    device: torch.device,
     report: Report,
     provenance: dict[str, Any] | None = None,
 ) -> Path:
@@ -60,27 +62,41 @@ def train(
     """
     feed = recipe.data.build(recipe)
     torch.manual_seed(recipe.seed)
-    method = recipe.method.build(recipe, feed).to(device)
+    method = recipe.method.build(recipe, feed).to(world.device)
     method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+    torch.manual_seed(recipe.seed + world.rank)  # processes drop out different units
     made_by = {"recipe": recipe.name, "data": list(feed.names), "seed": recipe.seed}
     if recipe.initial is not None:
         made_by["initial"] = load_card(Path(recipe.initial)).provenance
     made_by |= provenance or {}
-    run = Run(
-        method=method,
-        average=AveragedWeights(method.trained(), recipe.ema_decay),
-        optimizer=build_optimizer(method.parameter_groups(), recipe.optimizer),
-        scaler=torch.amp.GradScaler(device.type, enabled=recipe.precision == "fp16"),
-    )
+    run = begin(recipe, method, world)
     first_step = 0
     if folder.has_checkpoint:
         first_step = run.restore(folder.path)
         made_by = _note_resumption(made_by, folder, first_step)
         log.info("going on after step %d of %d", first_step, recipe.num_steps)
+    if not world.is_main:
+        return _Loop(run, recipe, folder, None, made_by, report).go(feed, first_step)
     folder.keep_metrics_before(first_step)
     with SummaryWriter(str(folder.path), purge_step=first_step or None) as writer:
-        loop = _Loop(run, recipe, folder, writer, device, made_by, report)
-        return loop.go(feed, first_step)
+        return _Loop(run, recipe, folder, writer, made_by, report).go(feed, first_step)
+
+
+def begin(recipe: Recipe, method: Method, world: World) -> Run:
+    """Return a run of ``method`` at its first step."""
+    average = AveragedWeights(method.trained(), recipe.ema_decay)
+    distributed = distribute(method, world, recipe.strategy)
+    if world.size > 1 and recipe.strategy == "fsdp":
+        average.unsharded = copy.deepcopy(average.module).cpu()
+        shard(average.module, world)
+    return Run(
+        world=world,
+        method=method,
+        distributed=distributed,
+        average=average,
+        optimizer=build_optimizer(method.parameter_groups(), recipe.optimizer),
+        scaler=torch.amp.GradScaler(world.device.type, enabled=recipe.precision == "fp16"),
+    )
 
 
 class _Loop:
@@ -91,8 +107,7 @@ class _Loop:
         run: Run,
         recipe: Recipe,
         folder: RunFolder,
-        writer: SummaryWriter,
-        device: torch.device,
+        writer: SummaryWriter | None,
         made_by: dict[str, Any],
         report: Report,
     ) -> None:
@@ -102,18 +117,18 @@ class _Loop:
         self.writer = writer
         self.made_by = made_by
         self.report = report
-        self.stepper = Stepper(run, recipe, device)
-        self.meter = Meter(peak_flops_per_s(device, DTYPES[recipe.precision]))
+        self.stepper = Stepper(run, recipe)
+        self.meter = Meter(peak_flops_per_s(run.world.device, DTYPES[recipe.precision]))
         self.num_samples = self.num_skipped = 0
         self.last_reason = ""
 
     def go(self, feed: Feed, first_step: int) -> Path:
         made = self.folder.path / MODEL_FILE
-        incoming = _deliveries(self.recipe, feed, first_step)
+        incoming = _deliveries(self.recipe, feed, first_step, self.run.world)
         for step in range(first_step, self.recipe.num_steps):
             with self.meter.waiting():
                 group = [self._checked(next(incoming)) for _ in range(self.recipe.accumulate)]
-            if self.meter.flops_per_step is None:
+            if self.meter.flops_per_step is None and not self.run.is_sharded:
                 flops = self.stepper.count_flops(group[0])
                 self.meter.flops_per_step = flops * self.recipe.accumulate
             output = self.stepper.step(group, step)
@@ -124,10 +139,17 @@ class _Loop:
                 self._show(step, group[-1])
             if (step + 1) % self.recipe.checkpoint_every == 0 or step + 1 == self.recipe.num_steps:
                 self.run.save(self.folder.path, step + 1)
-                dtype = getattr(torch, self.recipe.file_dtype)
-                average = self.run.average.module
-                made = self.run.method.write(self.folder.path, average, self.made_by, dtype)
+                made = self._write()
         return made
+
+    def _write(self) -> Path:
+        """Let the main process write what the run has made so far."""
+        averaged = self.run.whole_average()
+        path = self.folder.path / MODEL_FILE
+        if self.run.world.is_main:
+            dtype = getattr(torch, self.recipe.file_dtype)
+            path = self.run.method.write(self.folder.path, averaged, self.made_by, dtype)
+        return Path(self.run.world.share(str(path)))
 
     def _checked(self, delivery: Delivery) -> AnyBatch:
         """Count what could not be read.
@@ -150,17 +172,22 @@ class _Loop:
         return delivery.batch
 
     def _log(self, step: int, output: StepOutput) -> None:
-        terms = {name: term.item() for name, term in (output.terms | output.metrics).items()}
+        said = {"loss": output.loss, **output.terms, **output.metrics}
+        means = self.run.world.mean(
+            torch.stack([value.detach().float() for value in said.values()])
+        )
+        if self.writer is None:
+            return
+        values = dict(zip(said, means.tolist(), strict=True))
         progress = Progress(
             step=step,
             num_steps=self.recipe.num_steps,
-            loss=output.loss.item(),
-            terms=terms,
+            loss=values["loss"],
+            terms={name: value for name, value in values.items() if name != "loss"},
             throughput=self.meter.read(),
             num_skipped=self.num_skipped,
         )
-        rate = learning_rate(step, self.recipe.optimizer, self.recipe.num_steps)
-        values = {"loss": progress.loss, **terms, "learning_rate": rate}
+        values["learning_rate"] = learning_rate(step, self.recipe.optimizer, self.recipe.num_steps)
         self.folder.add_metrics({"step": step, **values})
         speed = progress.throughput
         rates = {"samples_per_s": speed.samples_per_s, "wait_percent": speed.wait_percent}
@@ -171,6 +198,8 @@ class _Loop:
         self.report(progress)
 
     def _show(self, step: int, batch: AnyBatch) -> None:
+        if self.writer is None:
+            return
         self.run.method.eval()
         with torch.no_grad():
             for name, picture in self.run.method.pictures(batch).items():
@@ -195,12 +224,12 @@ def _note_resumption(made_by: dict[str, Any], folder: RunFolder, step: int) -> d
     return {**made_by, "resumed": resumed} if resumed else made_by
 
 
-def _deliveries(recipe: Recipe, feed: Feed, first_step: int) -> Iterator[Delivery]:
+def _deliveries(recipe: Recipe, feed: Feed, first_step: int, world: World) -> Iterator[Delivery]:
     """Yield the batches of every stage from ``first_step`` on, ``accumulate`` to a step."""
     stage_start = num_samples = 0
     for stage in recipe.stages:
         done = min(max(first_step - stage_start, 0), stage.steps)
-        per_step = recipe.accumulate * stage.batch_size
+        per_step = recipe.accumulate * stage.batch_size * world.size
         if done < stage.steps:
             yield from batches(
                 feed,
@@ -208,6 +237,8 @@ def _deliveries(recipe: Recipe, feed: Feed, first_step: int) -> Iterator[Deliver
                 first=num_samples + done * per_step,
                 num_batches=(stage.steps - done) * recipe.accumulate,
                 num_workers=recipe.num_workers,
+                rank=world.rank,
+                num_ranks=world.size,
             )
         stage_start += stage.steps
         num_samples += stage.steps * per_step

@@ -97,6 +97,8 @@ class AveragedWeights(Generic[Trained]):
 
     def __init__(self, module: Trained, decay: float) -> None:
         self.module = copy.deepcopy(module).eval().requires_grad_(False)
+        self.unsharded = self.module
+        """A module of the same kind that is never sharded."""
         self.decay = decay
 
     @torch.no_grad()

@@ -62,6 +62,8 @@ class Recipe:
     """Of the forward pass; weights and losses stay float32."""
     accumulate: int = 1
     """Batches whose gradients make one step: a step's batch is this many times a stage's."""
+    strategy: Literal["ddp", "fsdp"] = "ddp"
+    """Under torchrun: whether each process holds all weights, or a shard of them (FSDP2)."""
     compile: bool = False
     """Whether torch.compile makes the step; needs a C++ compiler on the CPU."""
     file_dtype: Literal["float32", "float16"] = "float32"

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
 from training.checkpoint import checkpoints
+from training.distributed import World
 from training.recipe import Recipe
 
 RECIPE_FILE = "recipe.json"
@@ -57,7 +59,10 @@ class RunFolder:
                 "name a new folder with -o"
             )
         path.mkdir(parents=True, exist_ok=True)
-        held.write_text(recipe.to_json())
+        if not held.exists() or self.changes:
+            part = held.with_suffix(".part")
+            part.write_text(recipe.to_json())
+            os.replace(part, held)
 
     @property
     def has_checkpoint(self) -> bool:
@@ -94,6 +99,17 @@ class RunFolder:
                 f"{self.path} was begun with another recipe: {'; '.join(self.changes)}. "
                 "--allow-changes goes on all the same, -o begins another run"
             )
+
+
+def open_run_folder(
+    path: Path, recipe: Recipe, world: World, existing: Existing, *, allow_changes: bool = False
+) -> RunFolder:
+    """Open a folder once for all processes of a run; see RunFolder."""
+    folder = None
+    if world.is_main:
+        folder = RunFolder(path, recipe, existing, allow_changes=allow_changes)
+    world.wait()
+    return folder or RunFolder(path, recipe, "resume", allow_changes=True)
 
 
 def differences(before: Any, after: Any, name: str = "") -> Iterator[str]:

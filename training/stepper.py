@@ -5,9 +5,12 @@ from __future__ import annotations
 import copy
 import logging
 from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
+from torch import nn
+from torch.distributed.tensor import DTensor
 
 from training.checkpoint import Run
 from training.data.feed import AnyBatch
@@ -32,13 +35,13 @@ class OutOfMemoryError(MemoryError):
 class Stepper:
     """Moves a run by one step for each list of ``accumulate`` batches."""
 
-    def __init__(self, run: Run, recipe: Recipe, device: torch.device) -> None:
+    def __init__(self, run: Run, recipe: Recipe) -> None:
         self.run = run
         self.recipe = recipe
-        self.device = device
-        self._forward: Callable[[Any], StepOutput] = run.method
+        self.device = run.world.device
+        self._forward: Callable[[Any], StepOutput] = run.distributed
         if recipe.compile:
-            self._forward = _compiled(run.method)
+            self._forward = _compiled(run.distributed)
 
     def step(self, batches: Sequence[AnyBatch], step: int) -> StepOutput:
         """Return the last batch's output after one optimiser step over all of them.
@@ -51,12 +54,15 @@ class Stepper:
         set_learning_rate(run.optimizer, learning_rate(step, config, self.recipe.num_steps))
         run.method.train()
         try:
-            for batch in batches:
-                output = self._backward(batch, 1 / len(batches))
+            for number, batch in enumerate(batches, 1):
+                with self._synchronized(is_last=number == len(batches)):
+                    output = self._backward(batch, 1 / len(batches))
         except torch.OutOfMemoryError as error:
             raise OutOfMemoryError(self._advice(error)) from None
         run.scaler.unscale_(run.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(run.method.parameters(), config.max_grad_norm)
+        if isinstance(norm, DTensor):
+            norm = norm.full_tensor()
         # float16 overflows now and then: its scaler skips such a step and lowers the scale
         if not run.scaler.is_enabled() and not torch.isfinite(norm):  # syncs, once a step
             raise NotFiniteError(_describe(step, norm, output, batches))
@@ -71,7 +77,9 @@ class Stepper:
         """Return the operations of a forward and backward pass; changes nothing."""
         method = copy.deepcopy(self.run.method).train()
         with torch.random.fork_rng():
-            return count_flops(lambda: self._loss(method, batch).loss.backward())
+            return count_flops(
+                lambda: self._loss(method, batch).loss.backward()  # type: ignore[no-untyped-call]
+            )
 
     def _backward(self, batch: AnyBatch, share: float) -> StepOutput:
         output = self._loss(self._forward, batch)
@@ -79,6 +87,12 @@ class Stepper:
             raise NotFiniteError(_describe(-1, output.loss, output, [batch]))
         self.run.scaler.scale(output.loss * share).backward()  # type: ignore[no-untyped-call]
         return output
+
+    def _synchronized(self, *, is_last: bool) -> AbstractContextManager[None]:
+        """Return a context in which processes exchange gradients, or wait for the last batch."""
+        if is_last or not isinstance(self.run.distributed, nn.parallel.DistributedDataParallel):
+            return nullcontext()
+        return self.run.distributed.no_sync()
 
     def _loss(self, forward: Callable[[Any], StepOutput], batch: AnyBatch) -> StepOutput:
         precision = self.recipe.precision
@@ -107,7 +121,8 @@ def _compiled(method: torch.nn.Module) -> Callable[[Any], StepOutput]:
         except torch._dynamo.exc.TorchDynamoException as error:
             log.warning("running uncompiled: %s", str(error).splitlines()[0])
             compiled = method
-            return compiled(batch)
+            output: StepOutput = method(batch)
+            return output
 
     return forward
 

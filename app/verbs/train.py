@@ -55,42 +55,42 @@ def run(args: argparse.Namespace) -> int:
     import torch
     import tyro
 
+    from training.distributed import joined
     from training.loop import train
     from training.recipe import Recipe, load_recipe
-    from training.run_folder import RunFolder
+    from training.run_folder import Existing, open_run_folder
 
     fields = _parse_rest(args)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    made = load_recipe(args.recipe)
-    recipe = tyro.cli(Recipe, default=made, args=fields, prog=f"saccade train {args.recipe}")
+    default = load_recipe(args.recipe)
+    recipe = tyro.cli(Recipe, default=default, args=fields, prog=f"saccade train {args.recipe}")
     if args.threads:
         torch.set_num_threads(args.threads)
     device = torch.device(_device(args.device, torch.cuda.is_available()))
-    folder = RunFolder(
-        args.output or Path("out") / args.recipe,
-        recipe,
-        "resume" if args.resume else "restart" if args.restart else "refuse",
-        allow_changes=args.allow_changes,
-    )
-    for change in folder.changes:
-        logging.getLogger(__name__).warning("the recipe has changed: %s", change)
     provenance = _provenance(args.recipe, fields)
-    with _Bar(recipe.name, recipe.num_steps) as bar:
-        path = train(recipe, folder, device=device, report=bar.show, provenance=provenance)
-    print(path)  # noqa: T201
+    path = args.output or Path("out") / args.recipe
+    existing: Existing = "resume" if args.resume else "restart" if args.restart else "refuse"
+    with joined(device) as world, _Bar(recipe.name, recipe.num_steps, world.is_main) as bar:
+        folder = open_run_folder(path, recipe, world, existing, allow_changes=args.allow_changes)
+        for change in folder.changes:
+            logging.getLogger(__name__).warning("the recipe has changed: %s", change)
+        made = train(recipe, folder, world, report=bar.show, provenance=provenance)
+        is_main = world.is_main
+    if is_main:
+        print(made)  # noqa: T201
     return 0
 
 
 class _Bar:
     """A progress bar on a terminal, lines elsewhere."""
 
-    def __init__(self, name: str, num_steps: int) -> None:
+    def __init__(self, name: str, num_steps: int, is_shown: bool) -> None:
         from rich.console import Console
         from rich.progress import BarColumn, TextColumn, TimeRemainingColumn
         from rich.progress import Progress as RichProgress
 
         columns = (TextColumn("{task.description}"), BarColumn(), TimeRemainingColumn())
-        self._is_live = sys.stderr.isatty()
+        self._is_live = is_shown and sys.stderr.isatty()
         self._bar = RichProgress(*columns, console=Console(stderr=True), disable=not self._is_live)
         self._task = self._bar.add_task(name, total=num_steps)
 

@@ -27,6 +27,7 @@ from training.data.batch import Batch
 from training.data.feed import Feed
 from training.data.folder import DataError
 from training.data.mixture import WindowFeed
+from training.distributed import World
 from training.loop import Progress, Report, train
 from training.methods import finetune
 from training.methods.method import MODEL_FILE, Method, MethodConfig, StepOutput
@@ -66,7 +67,7 @@ def weights(folder: Path) -> dict[str, torch.Tensor]:
 def go(folder: Path, recipe: Recipe = RECIPE, report: Report = ignore, **options: Any) -> Path:
     existing = options.pop("existing", "resume")
     held = RunFolder(folder, recipe, existing, allow_changes=options.pop("allow_changes", False))
-    return train(recipe, held, device=CPU, report=report, **options)
+    return train(recipe, held, World(device=CPU), report=report, **options)
 
 
 def curve(folder: Path) -> list[dict[str, float]]:

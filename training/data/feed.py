@@ -113,13 +113,28 @@ class _Collate:
 
 
 def batches(
-    feed: Feed, stage: Stage, *, first: int, num_batches: int, num_workers: int
+    feed: Feed,
+    stage: Stage,
+    *,
+    first: int,
+    num_batches: int,
+    num_workers: int,
+    rank: int = 0,
+    num_ranks: int = 1,
 ) -> Iterator[Delivery]:
-    """Yield ``num_batches`` batches of samples ``first``, ``first + 1``...; resumable."""
+    """Yield ``num_batches`` batches of samples ``first``, ``first + 1``...; resumable.
+
+    Of ``num_ranks`` processes, each takes the ``rank``-th of that many successive batches.
+    """
+    size = stage.batch_size
     loader: DataLoader[Any] = DataLoader(
         Readable(feed.samples(stage)),
-        batch_size=stage.batch_size,
-        sampler=range(first, first + num_batches * stage.batch_size),
+        batch_size=size,
+        sampler=[
+            first + (batch * num_ranks + rank) * size + i
+            for batch in range(num_batches)
+            for i in range(size)
+        ],
         num_workers=num_workers,
         collate_fn=_Collate(feed),
         prefetch_factor=4 if num_workers else None,

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from models.model_file import load_model
+from training.methods.method import MODEL_FILE
+from training.run_folder import METRICS_FILE
+
+PROGRAM = Path(__file__).with_name("distributed_run.py")
+ROOT = Path(__file__).parents[2]
+NEVER = -1
+
+
+def launch(
+    folder: Path, *, strategy: str, num_processes: int, batch_size: int, stop_at: int = NEVER
+) -> int:
+    command = [
+        sys.executable, "-m", "torch.distributed.run", "--standalone",
+        "--nproc-per-node", str(num_processes), str(PROGRAM),
+        str(folder), strategy, str(batch_size), str(stop_at),
+    ]  # fmt: skip
+    environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)}
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    if stop_at == NEVER and done.returncode:
+        pytest.fail(done.stderr[-9000:])
+    return done.returncode
+
+
+def curve(folder: Path) -> list[dict[str, float]]:
+    return [json.loads(line) for line in (folder / METRICS_FILE).read_text().splitlines()]
+
+
+@pytest.fixture(scope="module")
+def single(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder of a run in one process, with the doubled batch."""
+    folder = tmp_path_factory.mktemp("single") / "run"
+    launch(folder, strategy="ddp", num_processes=1, batch_size=4)
+    return folder
+
+
+def assert_alike(found: Path, expected: Path) -> None:
+    for one, other in zip(curve(found), curve(expected), strict=True):
+        for name in ("step", "loss", "contrast", "square"):
+            assert one[name] == pytest.approx(other[name], rel=1e-5, abs=1e-6), name
+    window = torch.randn(1, 5, 32, 32, generator=torch.Generator().manual_seed(0))
+    said, other = (load_model(folder / MODEL_FILE)[0](window) for folder in (found, expected))
+    torch.testing.assert_close(said["tokens"], other["tokens"], rtol=1e-3, atol=1e-3)
+
+
+@pytest.mark.parametrize("strategy", ["ddp", "fsdp"])
+def test_two_processes_are_one_with_the_doubled_batch_even_when_interrupted(
+    tmp_path: Path, single: Path, strategy: str
+) -> None:
+    folder = tmp_path / "run"
+    assert launch(folder, strategy=strategy, num_processes=2, batch_size=2, stop_at=4) != 0
+    assert len(curve(folder)) == 5
+    launch(folder, strategy=strategy, num_processes=2, batch_size=2)
+    assert_alike(folder, single)
+
+
+def test_a_run_sharded_over_two_processes_goes_on_in_one(tmp_path: Path, single: Path) -> None:
+    folder = tmp_path / "run"
+    launch(folder, strategy="fsdp", num_processes=2, batch_size=2, stop_at=4)
+    (shards,) = (folder / "checkpoints").iterdir()
+    assert shards.is_dir()
+    assert len(list(shards.glob("*.distcp"))) == 2
+    launch(folder, strategy="ddp", num_processes=1, batch_size=4)
+    assert_alike(folder, single)
