@@ -45,6 +45,7 @@ def decode_aedat3(
                 position += 1
                 continue
             position += HEADER_BYTES
+            counts[2] += state[NUM_PASSED] > 0
             continue
         num = min(state[NUM_LEFT], (len(data) - position) // EVENT_BYTES)
         if num == 0:

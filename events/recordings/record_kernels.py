@@ -38,6 +38,7 @@ def decode_records(
         is_event = address & event_mask == event_value
         is_trigger = trigger_mask != 0 and address & trigger_mask == trigger_value
         if not (is_event or is_trigger):
+            counts[2] += 1
             continue
         t = _time_us(value, state)
         if is_event:

@@ -38,7 +38,8 @@ class Decoder:
     """From (data, state, events, triggers, counts) to how many bytes, events, triggers there were.
 
     Writes rows of events (t; x | y << 16 | p << 32) and of triggers (t; kind), changes the state,
-    and adds to counts: bytes skipped, events lost. Less than a whole word at the end is left.
+    and adds to counts: bytes skipped, events lost, known things left out. Less than a whole word
+    at the end is left.
     """
     events_per_byte: float
     """At most; sizes the room for a chunk's events."""
@@ -53,8 +54,9 @@ class _Place:
     position: int
     num_bytes: int
     state: Rows
-    first_us: int | None
-    num_triggers: int
+    first_us: int | None = None
+    num_triggers: int = 0
+    num_left_out: int = 0
 
 
 class WordChunks(Chunks):
@@ -90,11 +92,11 @@ class WordChunks(Chunks):
             last = self._places.pop()
             self._next, self._state = last.position, last.state
         while self._next < size:
-            place = _Place(self._next, CHUNK_BYTES, self._state.copy(), None, 0)
-            num_bytes, n, place.num_triggers, _ = self._decode(place, self._state)
+            place = _Place(self._next, CHUNK_BYTES, self._state.copy())
+            num_bytes, n, place.num_triggers, counts = self._decode(place, self._state)
             if num_bytes == 0:
                 break
-            place.num_bytes = num_bytes
+            place.num_bytes, place.num_left_out = num_bytes, int(counts[2])
             if n:
                 place.first_us = self._start_us(n)
             if guess is not None:
@@ -148,13 +150,18 @@ class WordChunks(Chunks):
         """Whether the file holds external signals."""
         return len(self) > 0 and any(place.num_triggers for place in self._places)
 
+    @property
+    def leaves_out(self) -> bool:
+        """Whether the file holds what its format knows and we do not read."""
+        return len(self) > 0 and any(place.num_left_out for place in self._places)
+
     def close(self) -> None:
         """Close the file; a second time does nothing."""
         self._file.close()
 
     def _decode(self, place: _Place, state: Rows) -> tuple[int, int, int, Rows]:
         data = np.frombuffer(self._file.read(place.position, place.num_bytes), np.uint8)
-        counts = np.zeros(2, np.int64)
+        counts = np.zeros(3, np.int64)
         found = self._decoder.decode(data, state, self._events, self._triggers, counts)
         return (*found, counts)
 
@@ -198,10 +205,12 @@ class WordStreamRecording(ChunkedRecording):
 
     @property
     def streams(self) -> tuple[Stream, ...]:
-        streams = super().streams
+        streams = [*super().streams]
         if self._words.has_triggers:
-            return (*streams, Stream(1, "triggers", "triggers", self._camera))
-        return streams
+            streams.append(Stream(len(streams), "triggers", "triggers", self._camera))
+        if self._words.leaves_out:
+            streams.append(Stream(len(streams), "other samples", "other samples", self._camera))
+        return tuple(streams)
 
     def triggers(
         self, start_us: int | None = None, end_us: int | None = None

@@ -90,6 +90,7 @@ def test_frames_and_inertial_samples_of_a_davis_are_left_out(tmp_path: Path) -> 
         assert_same(all_events(list(recording.packets())), events)
         (signals,) = recording.triggers()
         assert signals.tolist() == [(300_002, 3)]
+        assert [s.kind for s in recording.streams] == ["events", "triggers", "other samples"]
         assert recording.damage.is_clean
 
 

@@ -35,7 +35,7 @@ def read(path: Path) -> tuple[EventArray, Damage]:
 
 @EVERY_FORM
 def test_a_file_cut_at_any_byte_keeps_what_is_before(tmp_path: Path, form: Form) -> None:
-    events = random_events(8, start_us=9_000)
+    events = random_events(5, start_us=9_000)
     data = form.header + form.body(events)
     path = tmp_path / f"cut{form.suffix}"
     message = ""
@@ -49,7 +49,7 @@ def test_a_file_cut_at_any_byte_keeps_what_is_before(tmp_path: Path, form: Form)
         assert_same(found, events[: len(found)])
         assert damage.num_lost == damage.out_of_bounds_events == 0
         assert damage.skipped_bytes < 36  # at most the header of a packet and an event
-    assert len(found) >= 7
+    assert len(found) >= 4
     assert message  # that the header was cut
     assert "\n" not in message
 

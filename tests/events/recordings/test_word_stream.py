@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from itertools import pairwise
 from pathlib import Path
 
@@ -134,3 +135,18 @@ def test_a_file_that_grows_is_followed(tmp_path: Path, form: Form) -> None:
 def test_the_format_is_told_by_its_content(tmp_path: Path, form: Form) -> None:
     events = random_events(50, start_us=50)
     assert_same(read_all(form.write(tmp_path / "renamed.bin", events)), events)
+
+
+def test_memory_does_not_grow_with_the_file(tmp_path: Path) -> None:
+    t = np.arange(2_000_000)
+    rows = np.stack([t, (t % 64) | (t % 48) << 14], 1).astype("<u4").tobytes()
+    path = tmp_path / "large.dat"
+    path.write_bytes(FORMS["dat v2"].header + b"\x00\x08" + rows)
+    with open_recording(path) as recording:
+        assert len(next(recording.packets())) == 10_000  # what is compiled is loaded
+        tracemalloc.start()
+        num_events = sum(map(len, recording.packets(duration_us=1_000)))
+        peak_bytes = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+    assert num_events == len(t)
+    assert peak_bytes < len(rows) / 8
