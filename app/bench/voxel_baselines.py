@@ -93,17 +93,23 @@ class CLoops:
 
 def compile_c_loops() -> CLoops | None:
     """Return the compiled C loops, or None where there is no gcc that works."""
+    library = compile_c(C_SOURCE)
+    return None if library is None else CLoops(library)
+
+
+def compile_c(source: str) -> ctypes.CDLL | None:
+    """Return C compiled as fast as gcc can make it, or None where there is no gcc that works."""
     gcc = shutil.which("gcc")
     if gcc is None:
         return None
     with tempfile.TemporaryDirectory() as folder:
-        source, library = Path(folder, "loops.c"), Path(folder, "loops.so")
-        source.write_text(C_SOURCE)
+        path, library = Path(folder, "loops.c"), Path(folder, "loops.so")
+        path.write_text(source)
         flags = ["-O3", "-ffast-math", "-march=native", "-shared", "-fPIC"]
-        command = [gcc, *flags, "-o", str(library), str(source)]
+        command = [gcc, *flags, "-o", str(library), str(path)]
         if subprocess.run(command, capture_output=True, check=False).returncode != 0:
             return None
-        return CLoops(ctypes.CDLL(str(library)))
+        return ctypes.CDLL(str(library))
 
 
 def add_at_grid(packet: EventPacket, num_bins: int, *, dtype: type = np.float32) -> Grid:

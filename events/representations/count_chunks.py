@@ -136,4 +136,4 @@ def _scatter_chunks(words: Words, width: int, columns: Any, rows: Any, out: Grid
     for k in range(num_chunks):
         first, last = k * len(words) // num_chunks, (k + 1) * len(words) // num_chunks
         planes = flat[2 * k * num_cells :]
-        scatter_counts(words, first, last, width, columns, rows, planes, num_cells, None)
+        scatter_counts(words[first:last], width, columns, rows, planes, num_cells, None)

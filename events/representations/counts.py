@@ -21,8 +21,6 @@ Counts = npt.NDArray[np.uint32]
 @nb.njit(nogil=True, cache=True)
 def scatter_counts(
     words: Words,
-    first: int,
-    last: int,
     width: int,
     columns: Any,
     rows: Any,
@@ -30,29 +28,27 @@ def scatter_counts(
     num_cells: int,
     reached: Any,
 ) -> None:
-    """Overwrite flat ``planes`` with the number of events [first, last): ON plane, OFF plane.
+    """Overwrite flat ``planes`` with the number of events: ON plane, OFF plane.
 
     Args:
         words: (N, 2) EventPacket.words, read-only.
-        first: First event that counts.
-        last: One past the last event that counts.
         width: Of the sensor, in pixels.
         columns: (sensor width,) uint32 cell of each column, or None where cells are pixels.
         rows: (sensor height,) uint32 first cell of each row, or None.
         planes: (2 num_cells,) of any type of number.
         num_cells: Of one plane.
-        reached: (2, last - first + 1) uint32 zeros, to count how many cells of a plane have come
-            to at least k events; or None. Far cheaper than a histogram of all cells afterwards.
+        reached: (2 (N + 1),) uint32 zeros, to count how many cells of a plane have come to at
+            least k events; or None. Far cheaper than a histogram of all cells afterwards.
     """
     planes[: 2 * num_cells] = 0
     one, off_offset = planes.dtype.type(1), np.uint64(num_cells)
     low16, shift16, shift32 = np.uint64(0xFFFF), np.uint64(16), np.uint64(32)
-    bit, stride = np.uint64(1), np.uint64(width)
+    bit, stride, reached_offset = np.uint64(1), np.uint64(width), np.uint64(len(words) + 1)
     # Pixels off the sensor break EventPacket's contract; the clamp keeps them from breaking memory.
     last_pixel = np.uint64(num_cells - 1)
     if columns is not None:
         last_x, last_y = np.uint64(len(columns) - 1), np.uint64(len(rows) - 1)
-    for i in range(first, last):
+    for i in range(len(words)):
         word = np.uint64(words[i, 1])
         x = word & low16
         y = (word >> shift16) & low16
@@ -66,7 +62,7 @@ def scatter_counts(
         count = planes[cell] + one
         planes[cell] = count
         if reached is not None:
-            reached[off, np.uint64(count)] += one
+            reached[off * reached_offset + np.uint64(count)] += one
 
 
 def count_events(
@@ -85,19 +81,17 @@ def count_events(
         letterbox: Says which input cell a pixel adds to; only for inputs not above the sensor's
             size.
         num_newest: Only so many events count, the window's last ones; None counts all.
-        reached: As in ``scatter_counts``.
+        reached: (2, N + 1) uint32 zeros, for ``scatter_counts``.
     """
     first = 0 if num_newest is None else max(len(packet) - num_newest, 0)
     scatter_counts(
-        packet.words,
-        first,
-        len(packet),
+        packet.words[first:],
         packet.sensor.width,
         letterbox.columns if letterbox else None,
         letterbox.rows if letterbox else None,
         planes.reshape(-1),
         planes[0].size,
-        reached,
+        None if reached is None else reached.reshape(-1),
     )
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Literal
 
 import numba as nb
@@ -35,6 +36,8 @@ from events.representations.voxel_grid import VoxelGridSpec, scatter_packet, vox
 Color = tuple[float, float, float]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP_RMS = 3.0
+RAW = (np.zeros(3, np.float32), np.ones(3, np.float32))
+"""Mean and gain of levels that are not normalised."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -78,7 +81,7 @@ class VoxelImageSpec(Spec):
     @property
     def voxels(self) -> VoxelGridSpec:
         """The signed voxel grid that is encoded; what the activity mask is made of."""
-        return VoxelGridSpec(num_bins=3, placement=self.placement, anchor=self.anchor)
+        return _voxels(self.placement, self.anchor)
 
     def build(self, packet: EventPacket) -> Grid:
         return voxel_image(packet, self)
@@ -126,8 +129,7 @@ def voxel_image(packet: EventPacket, spec: VoxelImageSpec, out: Grid | None = No
         out: (3, H, W) float32, C-contiguous, to overwrite instead of making a new array.
     """
     out = grid_buffer((3, packet.sensor.height, packet.sensor.width), out)
-    _encode_packet(packet, spec, out)
-    _standardize(out.reshape(3, -1), *_mean_and_gain(spec))
+    _encode_packet(packet, spec, out, _mean_and_gain(spec))
     return out
 
 
@@ -152,8 +154,10 @@ def voxel_image_reference(
     return normalized
 
 
-def _encode_packet(packet: EventPacket, spec: VoxelImageSpec, out: Grid) -> float:
-    """Overwrite ``out`` (3, H, W) with levels and return that of an empty voxel."""
+def _encode_packet(
+    packet: EventPacket, spec: VoxelImageSpec, out: Grid, colors: tuple[Values, Values] = RAW
+) -> float:
+    """Overwrite ``out`` (3, H, W) with levels, normalised, and return an empty voxel's raw one."""
     flat = out.reshape(-1)
     scatter_packet(packet, spec.voxels, flat, num_cells=out[0].size)
     if spec.encoding == "min_max":
@@ -165,10 +169,18 @@ def _encode_packet(packet: EventPacket, spec: VoxelImageSpec, out: Grid) -> floa
     # Where all is equal, the level of all is that of the middle.
     gain = np.float32(255 / (high - low) if high > low else 0)
     offset = np.float32(-low * float(gain) if high > low else 127.5)
-    slack, empty = slack_of(spec.quantization), np.zeros(1, np.float32)
-    for values in (empty, flat):
-        _encode(values, gain, offset, slack)
-    return float(empty[0])
+    slack, empty = slack_of(spec.quantization), np.zeros((1, 1), np.float32)
+    _encode(empty, gain, offset, slack, *RAW)
+    _encode(out.reshape(3, -1), gain, offset, slack, *colors)
+    return float(empty[0, 0])
+
+
+@lru_cache
+def _voxels(
+    placement: Literal["trailing", "closed"], anchor: Literal["window", "events"]
+) -> VoxelGridSpec:
+    """Return a Spec once: its checks cost as much as 30,000 events."""
+    return VoxelGridSpec(num_bins=3, placement=placement, anchor=anchor)
 
 
 def _mean_and_gain(spec: VoxelImageSpec) -> tuple[Values, Values]:
@@ -176,11 +188,16 @@ def _mean_and_gain(spec: VoxelImageSpec) -> tuple[Values, Values]:
 
 
 @nb.njit(nogil=True, cache=True)
-def _encode(values: Values, gain: np.float32, offset: np.float32, slack: Any) -> None:
-    """Overwrite flat ``values`` by the levels of ``gain * value + offset`` of 255."""
+def _encode(
+    planes: Grid, gain: np.float32, offset: np.float32, slack: Any, mean: Values, color_gain: Values
+) -> None:
+    """Overwrite ``planes`` (R, N) by the levels of ``gain * value + offset`` of 255, normalised."""
     zero, white = np.float32(0), np.float32(255)
-    for i in range(len(values)):
-        values[i] = to_level(min(max(values[i] * gain + offset, zero), white), slack)
+    for k in range(len(planes)):
+        row, shift, factor = planes[k], mean[k], color_gain[k]
+        for i in range(len(row)):
+            step = min(max(row[i] * gain + offset, zero), white)
+            row[i] = (to_level(step, slack) - shift) * factor
 
 
 @nb.njit(nogil=True, cache=True)
