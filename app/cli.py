@@ -25,6 +25,7 @@ VERBS = {
     "eval": "measure a model on held-out data",
     "import": "make a model file of weights that others published",
     "label": "let a model taught with text recognise what words name",
+    "teacher": "measure a frozen image teacher: k-NN, linear probe, zero-shot by text",
     "export": "turn a model file into an engine, checked against the model",
     "bench": "time every stage on this machine, with ratios against a baseline",
     "doctor": "check this machine: libraries, GPU, cameras, display",

@@ -47,7 +47,7 @@ def published_model(name: str, model_class: Any, config: Any) -> Any:
     Raises:
         ValueError: its weights cannot be had, or do not fill the class.
     """
-    with _quiet():
+    with quiet():
         try:
             model, report = model_class.from_pretrained(
                 name, config=config, output_loading_info=True
@@ -66,7 +66,7 @@ def published_config(name: str) -> Any:
     Raises:
         ValueError: there is no such model.
     """
-    with _quiet():
+    with quiet():
         from transformers import AutoConfig
 
         try:
@@ -81,7 +81,7 @@ def published_tokenizer(name: str) -> Any:
     Raises:
         ValueError: it cannot be had.
     """
-    with _quiet():
+    with quiet():
         from transformers import AutoTokenizer
 
         try:
@@ -108,7 +108,7 @@ def _unreachable(name: str, error: Exception) -> ValueError:
 
 
 @contextlib.contextmanager
-def _quiet() -> Iterator[None]:
+def quiet() -> Iterator[None]:
     """Keep transformers' progress bars and reports to errors."""
     from transformers.utils import logging
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import torch
 from torch import Tensor
 
 from models.encoders.encoder import Tokens
@@ -32,6 +33,14 @@ class Dinov2Teacher(PretrainedTeacher):
 
     def look(self, pixels_B3HW: Tensor, grid: tuple[int, int]) -> Tokens:
         return split_tokens(self.model(pixels_B3HW).last_hidden_state, grid)
+
+    @torch.no_grad()
+    def patch_embedding(self, images_B3HW: Tensor) -> Tensor:
+        """Return (B, N, D): what the first layer makes of each patch, before positions."""
+        self.model.to(images_B3HW.device)
+        pixels = self.preprocessing.normalized(images_B3HW)
+        embedded: Tensor = self.model.embeddings.patch_embeddings(pixels)
+        return embedded
 
 
 teacher = Dinov2Teacher

@@ -70,6 +70,12 @@ class PretrainedTeacher(Teacher):
             digest.update(value.cpu().contiguous().reshape(-1).view(torch.uint8).numpy().data)
         return digest.hexdigest()[:16]
 
+    def forget(self) -> None:
+        """Give the model random weights, to show what the learnt ones are worth."""
+        torch.manual_seed(0)
+        self.model = type(self.model)(self.model.config).eval().requires_grad_(False)
+        self.__dict__.pop("fingerprint", None)
+
     @torch.no_grad()
     def tokens(self, images_B3HW: Tensor) -> Tokens:
         height, width = images_B3HW.shape[2:]

@@ -9,6 +9,7 @@ from typing import Any
 
 from torch import nn
 
+from models.published_weights import quiet
 from models.teachers.preprocessing import Preprocessing
 
 PROVENANCE_FILE = "provenance.json"
@@ -25,7 +26,8 @@ def save_teacher(
     part, old = folder.with_name(folder.name + ".part"), folder.with_name(folder.name + ".old")
     for left_over in (part, old):
         shutil.rmtree(left_over, ignore_errors=True)
-    model.save_pretrained(part)  # type: ignore[operator]
+    with quiet():
+        model.save_pretrained(part)  # type: ignore[operator]
     settings = json.dumps(preprocessing.to_json(), indent=1)
     (part / "preprocessor_config.json").write_text(settings)
     (part / PROVENANCE_FILE).write_text(json.dumps(provenance, indent=1))

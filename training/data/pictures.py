@@ -20,6 +20,8 @@ from models.teachers.mobilenet import MAP_SIZE, MAP_WIDTH, NUM_CLASSES
 from training.data.feed import DataConfig, Feed
 from training.data.knowledge import Knowledge
 from training.data.still import StillSet, load_still_set
+from training.data.stills.tiny_imagenet import TINY_IMAGENET
+from training.data.unseen import unseen_synsets
 from training.data.views import ViewConfig, cut, cut_labels
 
 if TYPE_CHECKING:
@@ -44,8 +46,8 @@ class Config(DataConfig):
     """Independent views of each picture; labels and features are those of the first."""
     with_knowledge: bool = True
     """Whether pictures come with MobileNetV2's features and class scores."""
-    without: tuple[str, ...] = ()
-    """WordNet ids of classes whose pictures are left out."""
+    leave_out_unseen: bool = False
+    """Leave out all pictures of the classes that no image-text training sees."""
 
     def __post_init__(self) -> None:
         if not self.shares or not all(share >= 0 for share in self.shares.values()):
@@ -105,7 +107,8 @@ class PictureFeed(Feed):
         segmented = (label for each in self.sets for label in each.segmentation_labels)
         self.segmentation_labels = tuple(dict.fromkeys(segmented))
         self.knowledge = [Knowledge(each) for each in self.sets] if config.with_knowledge else []
-        self.indices = [_kept(each, config.without) for each in self.sets]
+        without = _unseen(self.sets) if config.leave_out_unseen else ()
+        self.indices = [_kept(each, without) for each in self.sets]
 
     def samples(self, stage: Stage) -> Dataset[Any]:
         return Views(self, stage)
@@ -182,6 +185,13 @@ class Views(Dataset[Sample]):
         picture = self.feed.sets[which].picture("train", index)
         picture.thumbnail((4 * self.stage.width, 4 * self.stage.height))
         return picture
+
+
+def _unseen(sets: Sequence[StillSet]) -> tuple[str, ...]:
+    for each in sets:
+        if each.name == TINY_IMAGENET:
+            return unseen_synsets(each.synsets)
+    raise ValueError("data.leave_out_unseen needs tiny_imagenet in data.shares: its classes rule")
 
 
 def _kept(pictures: StillSet, without: tuple[str, ...]) -> npt.NDArray[np.int64]:

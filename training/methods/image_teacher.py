@@ -6,7 +6,7 @@ self-distillation between views (Caron et al., "DINO", arXiv 2104.14294). Writte
 format, so that what opens the public models opens it.
 """
 
-# B batch, D width of a token, K prototypes, C classes, M channels of the taught map
+# B batch, T tokens, N patches, D width of a token, K prototypes
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import torch
 from torch import Tensor, nn
-from torch.nn.functional import cosine_similarity, cross_entropy, interpolate, normalize
+from torch.nn.functional import cross_entropy, normalize
 
 from models.heads.segmentation import UNKNOWN
 from models.teachers.mobilenet import MAP_WIDTH, NUM_CLASSES
@@ -25,6 +25,11 @@ from models.teachers.preprocessing import IMAGENET, Preprocessing
 from models.teachers.save import save_teacher
 from training.data.feed import Feed
 from training.data.pictures import PictureBatch, PictureFeed
+from training.losses.picture_knowledge import (
+    FeatureHead,
+    cross_entropy_of_known,
+    labels_of_patches,
+)
 from training.losses.self_distillation import self_distillation
 from training.methods.method import Method, MethodConfig, StepOutput
 
@@ -138,7 +143,7 @@ class ImageTeacher(Method):
         self.preprocessing = Preprocessing(*IMAGENET, size=size)
         self.labels = nn.Linear(config.width, num_classes)
         self.scores = nn.Linear(config.width, NUM_CLASSES)
-        self.features = nn.Linear(config.width, MAP_WIDTH)
+        self.features = FeatureHead(config.width, MAP_WIDTH)
         self.segments = nn.Linear(config.width, max(num_segments, 1))
         self.projector = Projector(config.width, config.num_prototypes)
         self.averaged = nn.ModuleList([copy.deepcopy(network), copy.deepcopy(self.projector)])
@@ -153,7 +158,7 @@ class ImageTeacher(Method):
             "segmentation": self._segmentation(map_BDHW, batch.class_ids),
         }
         if len(batch.features):
-            terms["features"] = self._features(map_BDHW, batch.features)
+            terms["features"] = self.features.distance(map_BDHW, batch.features)
             terms["scores"] = cross_entropy(self.scores(token_BD).float(), batch.logits.softmax(-1))
         if weights.get("self_distillation", 0):
             with torch.no_grad():
@@ -195,24 +200,7 @@ class ImageTeacher(Method):
         patches_BND = tokens_BTD[:, 1 + self.config.num_registers :]
         return tokens_BTD[:, 0], patches_BND.transpose(1, 2).unflatten(2, grid)
 
-    def _features(self, map_BDHW: Tensor, taught_BM77: Tensor) -> Tensor:
-        """Return 1 - cosine to MobileNetV2's features, the mean over its cells."""
-        here = interpolate(map_BDHW.float(), taught_BM77.shape[2:], mode="bilinear")
-        said = self.features(here.permute(0, 2, 3, 1)).float()
-        return 1 - cosine_similarity(said, taught_BM77.permute(0, 2, 3, 1).float(), dim=-1).mean()
-
     def _segmentation(self, map_BDHW: Tensor, class_ids: Tensor) -> Tensor:
-        """Return the cross-entropy of the class in the middle of each patch."""
         said = self.segments(map_BDHW.permute(0, 2, 3, 1)).float()
-        patch = self.config.patch_size
-        wanted = class_ids[:, patch // 2 :: patch, patch // 2 :: patch].long()
-        wanted = wanted.masked_fill(wanted == UNKNOWN, -1)
+        wanted = labels_of_patches(class_ids, self.config.patch_size, UNKNOWN)
         return cross_entropy_of_known(said.flatten(0, 2), wanted.flatten())
-
-
-def cross_entropy_of_known(logits: Tensor, labels: Tensor, smoothing: float = 0.0) -> Tensor:
-    """Return the mean cross-entropy over what has a label; 0 where nothing has."""
-    total = cross_entropy(
-        logits, labels, ignore_index=-1, reduction="sum", label_smoothing=smoothing
-    )
-    return total / (labels >= 0).sum().clamp(min=1)

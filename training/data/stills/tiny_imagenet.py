@@ -17,11 +17,13 @@ from PIL import Image
 from training.data.dataset import Split
 from training.data.folder import require
 
+TINY_IMAGENET = "tiny_imagenet_202"
+
 
 class TinyImageNetStills:
     """18,180 training and 3,030 validation pictures."""
 
-    name = "tiny_imagenet_202"
+    name = TINY_IMAGENET
     segmentation_labels: tuple[str, ...] = ()
 
     def __init__(self, root: Path) -> None:

@@ -1,0 +1,54 @@
+"""Prompts of class names, and a small tokenizer for them in transformers' format."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+TEMPLATES = (
+    "a photo of a {}",
+    "a {}",
+    "{}",
+    "a picture of the {}",
+    "a close photo of a {}",
+    "a small photo of the {}",
+    "a blurry photo of a {}",
+    "a grey photo of a {}",
+)
+"""The first is the one that classes are asked for by."""
+MAX_TOKENS = 24
+VOCABULARY_SIZE = 2048
+
+
+def small_tokenizer(texts: Iterable[str], vocabulary_size: int = VOCABULARY_SIZE) -> Any:
+    """Return a byte-pair tokenizer learnt from ``texts``: any ASCII text has tokens.
+
+    Source: Sennrich et al., "Neural Machine Translation of Rare Words with Subword Units",
+    arXiv 1508.07909. In lower case; a start and an end token stand around each text.
+    """
+    from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, processors, trainers
+    from transformers import PreTrainedTokenizerFast
+
+    start, end, unknown, fill = "<start>", "<end>", "<unknown>", "<fill>"
+    tokenizer = Tokenizer(models.BPE(unk_token=unknown))
+    tokenizer.normalizer = normalizers.Sequence([normalizers.NFKC(), normalizers.Lowercase()])
+    tokenizer.pre_tokenizer = pre_tokenizers.Whitespace()
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocabulary_size,
+        special_tokens=[start, end, unknown, fill],
+        initial_alphabet=[chr(code) for code in range(ord("!"), ord("~") + 1)],
+        show_progress=False,
+    )
+    tokenizer.train_from_iterator(texts, trainer)
+    ends = [(token, tokenizer.token_to_id(token)) for token in (start, end)]
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single=f"{start} $A {end}", special_tokens=ends
+    )
+    return PreTrainedTokenizerFast(
+        tokenizer_object=tokenizer,
+        bos_token=start,
+        eos_token=end,
+        unk_token=unknown,
+        pad_token=fill,
+        model_max_length=MAX_TOKENS,
+    )

@@ -1,0 +1,99 @@
+"""What an image teacher is worth on labelled pictures: k-NN, linear probe, zero-shot by text."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn.functional import normalize
+
+from models.teachers.pretrained import PretrainedTeacher
+from training.data.dataset import Split
+from training.data.features import FeatureCache, Rows, cache_folder
+from training.data.still import StillSet
+from training.data.unseen import unseen_synsets
+from training.probe import knn, linear_probe
+from training.prompts import TEMPLATES
+
+BATCH_SIZE = 64
+
+
+def teacher_scores(teacher: PretrainedTeacher, pictures: StillSet) -> dict[str, float]:
+    """Return shares of right answers on a set's validation pictures.
+
+    ``knn`` and ``linear`` learn from the training pictures' class token, or the mean patch where
+    there is none; ``zero_shot_seen`` and ``zero_shot_unseen`` tell the classes that image-text
+    training saw and did not see apart by their prompts, each kind among itself.
+    """
+    synsets = list(pictures.synsets)
+    train, val = (features_of(teacher, pictures, split) for split in ("train", "val"))
+    train_labels, val_labels = (labels_of(pictures, split) for split in ("train", "val"))
+    pair = (train["picture"], train_labels, val["picture"], val_labels)
+    scores = {"knn": knn(*pair), "linear": linear_probe(*pair)}
+    if teacher.embedding_width is not None:
+        unseen = set(unseen_synsets(synsets))
+        kinds = {
+            "zero_shot_seen": [i for i, synset in enumerate(synsets) if synset not in unseen],
+            "zero_shot_unseen": [i for i, synset in enumerate(synsets) if synset in unseen],
+        }
+        names = list(pictures.synsets.values())
+        text_CE = teacher.texts([TEMPLATES[0].format(name) for name in names]).cpu()
+        for kind, classes in kinds.items():
+            scores[kind] = zero_shot(val["embedding"], val_labels, text_CE, classes)
+    return scores
+
+
+def zero_shot(
+    embedding_VE: Tensor, labels_V: Tensor, text_CE: Tensor, classes: Sequence[int]
+) -> float:
+    """Return the share of pictures of some classes whose nearest text, of these, is their own."""
+    chosen = torch.tensor(classes)
+    mine_V = torch.isin(labels_V, chosen)
+    cosines = normalize(embedding_VE[mine_V], dim=-1) @ normalize(text_CE[chosen], dim=-1).T
+    return float((chosen[cosines.argmax(-1)] == labels_V[mine_V]).double().mean())
+
+
+def labels_of(pictures: StillSet, split: Split) -> Tensor:
+    """Return the (N,) indices of the pictures' classes, in the order of ``pictures.synsets``."""
+    place = {synset: i for i, synset in enumerate(pictures.synsets)}
+    found = (pictures.synset(split, i) for i in range(pictures.num_pictures(split)))
+    return torch.tensor([place[synset] if synset is not None else -1 for synset in found])
+
+
+def features_of(teacher: PretrainedTeacher, pictures: StillSet, split: Split) -> dict[str, Tensor]:
+    """Return ``picture`` (N, D) and, where there is one, ``embedding`` (N, E), cached on disk."""
+    num_pictures = pictures.num_pictures(split)
+
+    def look(rows: range) -> Rows:
+        found: dict[str, list[Tensor]] = {"picture": [], "embedding": []}
+        for start in range(rows.start, rows.stop, BATCH_SIZE):
+            part = range(start, min(start + BATCH_SIZE, rows.stop))
+            tokens = teacher.tokens(
+                torch.stack([_square(teacher, pictures, split, i) for i in part])
+            )
+            has_class_token = tokens.prefix_BPD.shape[1] > 0
+            found["picture"].append(tokens.prefix_BPD[:, 0] if has_class_token else tokens.pooled)
+            if tokens.embedding_BE is not None:
+                found["embedding"].append(tokens.embedding_BE)
+        return {name: torch.cat(parts).numpy() for name, parts in found.items() if parts}
+
+    cache = FeatureCache(
+        folder=cache_folder(
+            f"{pictures.name}-{split}",
+            teacher=teacher.fingerprint,
+            data=num_pictures,
+            prepared="middle square",
+        ),
+        num_rows=num_pictures,
+        shard_rows=2048,
+    )
+    cache.fill(look)
+    names = ("picture", "embedding") if teacher.embedding_width is not None else ("picture",)
+    return {name: torch.from_numpy(cache.column(name)) for name in names}
+
+
+def _square(teacher: PretrainedTeacher, pictures: StillSet, split: Split, index: int) -> Tensor:
+    pixels = torch.from_numpy(np.array(pictures.picture(split, index))).permute(2, 0, 1)
+    return teacher.preprocessing.squared(pixels, teacher.patch_stride)
