@@ -62,8 +62,10 @@ class Chunks(ABC):
 class Frames(Protocol):
     """The images of one open file."""
 
-    times_us: npt.NDArray[np.int64]
-    """(K,) when each shutter opened."""
+    @property
+    def times_us(self) -> npt.NDArray[np.int64]:
+        """(K,) when each shutter opened."""
+        ...
 
     def read(self, number: int) -> Frame | None:
         """Return one image; None if it is damaged."""

@@ -26,8 +26,8 @@ def matches(first: bytes, path: Path) -> bool:
     if not first.startswith(MARK):
         return False
     with Hdf5File(path) as file:
-        found = file.get(_EVENTS)
-        return found is not None and set("txyp") <= set(getattr(found, "dtype", None).names or ())
+        dtype = getattr(file.get(_EVENTS), "dtype", None)
+        return dtype is not None and set("txyp") <= set(dtype.names or ())
 
 
 def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:

@@ -90,4 +90,5 @@ def _columns(data: Buffer) -> tuple[npt.NDArray[np.int64], _Bytes, _Bytes, _Byte
     whole = len(data) // RECORD_BYTES
     rows = np.frombuffer(data, np.uint8, whole * RECORD_BYTES).reshape(-1, RECORD_BYTES)
     high, middle, low = rows[:, 2:].astype(np.int64).T
-    return (high & 0x7F) << 16 | middle << 8 | low, rows[:, 0], rows[:, 1], rows[:, 2] >> 7
+    t: npt.NDArray[np.int64] = (high & 0x7F) << 16 | middle << 8 | low
+    return t, rows[:, 0], rows[:, 1], rows[:, 2] & np.uint8(0x80)

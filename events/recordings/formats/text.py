@@ -62,7 +62,8 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
 
 def _find_lines(first: bytes) -> tuple[int, int, list[bytes]] | None:
     """Return (byte of the first line of numbers, its numbers, the lines before it)."""
-    start, head = 0, []
+    start = 0
+    head: list[bytes] = []
     for line in first.split(b"\n")[:_MAX_HEADER_LINES]:
         if len(line) <= MAX_LINE_BYTES:
             num_columns = len(line.replace(b",", b" ").replace(b";", b" ").split())
