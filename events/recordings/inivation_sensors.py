@@ -19,7 +19,9 @@ DAVIS = {
 
 def davis_size(name: str) -> SensorSize | None:
     """Return the size of a DAVIS, such as "Davis346blue" or "DAVIS240C"; None for other names."""
-    found = re.match(r"(?i)(?:apsdvs|davis|sbret)\D*(\d{3})", name)
+    if re.match(r"(?i)sbret\d\d", name):  # what the DAVIS240 was called at first
+        return DAVIS["240"]
+    found = re.match(r"(?i)(?:apsdvs|davis)\D*(\d{3})", name)
     return DAVIS.get(found[1]) if found else None
 
 

@@ -57,6 +57,21 @@ def test_a_davis_is_told_from_its_addresses(tmp_path: Path) -> None:
         assert_same(all_events(list(recording.packets())), events)
 
 
+@pytest.mark.parametrize(
+    ("chip", "size"),
+    [
+        ("eu.seebetter.ini.chips.sbret10.SBret10", (240, 180)),
+        ("eu.seebetter.ini.chips.davis.Davis346blue", (346, 260)),
+        ("eu.seebetter.ini.chips.davis.DavisRGBW640", (640, 480)),
+    ],
+)
+def test_a_davis_is_known_by_its_chip(tmp_path: Path, chip: str, size: tuple[int, int]) -> None:
+    path = tmp_path / "a.aedat"
+    path.write_bytes(AEDAT2 + f"# AEChip: {chip}\r\n".encode())
+    with open_recording(path) as recording:
+        assert recording.sensor == SensorSize(*size)
+
+
 def test_a_dvs128_is_assumed_of_16_bit_addresses(tmp_path: Path) -> None:
     events = random_events(200, start_us=0)
     path = tmp_path / "a.aedat"
