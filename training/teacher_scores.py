@@ -14,7 +14,7 @@ from training.data.dataset import Split
 from training.data.features import FeatureCache, Rows, cache_folder
 from training.data.still import StillSet
 from training.data.unseen import unseen_synsets
-from training.probe import knn, linear_probe
+from training.probe import knn, linear_probe, share_right
 from training.prompts import TEMPLATES
 
 BATCH_SIZE = 64
@@ -30,8 +30,11 @@ def teacher_scores(teacher: PretrainedTeacher, pictures: StillSet) -> dict[str, 
     synsets = list(pictures.synsets)
     train, val = (features_of(teacher, pictures, split) for split in ("train", "val"))
     train_labels, val_labels = (labels_of(pictures, split) for split in ("train", "val"))
-    pair = (train["picture"], train_labels, val["picture"], val_labels)
-    scores = {"knn": knn(*pair), "linear": linear_probe(*pair)}
+    rows = (train["picture"].numpy(), train_labels.numpy(), val["picture"].numpy(), len(synsets))
+    scores = {
+        "knn": share_right(knn(*rows), val_labels.numpy()),
+        "linear": share_right(linear_probe(*rows), val_labels.numpy()),
+    }
     if teacher.embedding_width is not None:
         unseen = set(unseen_synsets(synsets))
         kinds = {

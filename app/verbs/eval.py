@@ -24,6 +24,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--max-windows", type=int, help="spread evenly over the held-out split")
     parser.add_argument("--sensor", default="256x192", help="virtual camera's size [256x192]")
     parser.add_argument("--seed", type=int, default=1, help="of motion and noise [1]")
+    parser.add_argument(
+        "--probe", action="store_true",
+        help="measure features by k-NN and linear probes, as is done for models without heads",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print all figures as JSON")
 
 
@@ -38,6 +42,7 @@ def run(args: argparse.Namespace) -> int:
     from models.model_file import load_model
     from training.data.catalogue import dataset_names, load_dataset
     from training.evaluate import EvalConfig, evaluate
+    from training.evaluate_features import evaluate_features
 
     try:
         width, height = (int(number) for number in args.sensor.split("x"))
@@ -52,7 +57,8 @@ def run(args: argparse.Namespace) -> int:
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         for name in names:
             report = partial(_show, bar, bar.add_task(name))
-            figures[name] = evaluate(module, card, load_dataset(name), config, report)
+            measure = evaluate_features if args.probe or not card.tasks else evaluate
+            figures[name] = measure(module, card, load_dataset(name), config, report)
     if args.json:
         print(json.dumps(figures, indent=1))  # noqa: T201
         return 0
