@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from export.backends import eager, onnxruntime
 from export.backends.backend import Engine, Outputs
+from models.card import TOKENS
 
 Grid = npt.NDArray[np.float32]
 
@@ -21,21 +22,33 @@ class Tolerance:
     """How far an engine may be from its model."""
 
     max_abs_error: float = 1e-3
-    """Of any logit, and of any depth in metres."""
+    """Of any logit, of any depth in metres; of any token, in units of the model's own spread."""
     min_agreement: float = 0.999
     """Share of windows (recognition) and of pixels (segmentation) with the same label."""
     max_depth_rel_error: float = 1e-3
     """Mean over pixels of |engine - model| / model."""
+    min_token_cosine: float = 0.9999
+    """Mean over a bare encoder's cells of the cosine between the engine's and the model's token."""
 
     @staticmethod
     def half() -> Tolerance:
         """For fp16: logits may move, labels may not."""
-        return Tolerance(max_abs_error=0.25, min_agreement=0.99, max_depth_rel_error=0.01)
+        return Tolerance(
+            max_abs_error=0.25,
+            min_agreement=0.99,
+            max_depth_rel_error=0.01,
+            min_token_cosine=0.999,
+        )
 
     @staticmethod
     def quantized() -> Tolerance:
         """For int8: judged by what the user sees."""
-        return Tolerance(max_abs_error=float("inf"), min_agreement=0.97, max_depth_rel_error=0.03)
+        return Tolerance(
+            max_abs_error=float("inf"),
+            min_agreement=0.97,
+            max_depth_rel_error=0.03,
+            min_token_cosine=0.98,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,13 +57,15 @@ class ParityReport:
 
     num_windows: int
     max_abs_error: float
-    """Over all outputs and windows."""
+    """Over all outputs and windows; of tokens, in units of the model's root mean square."""
     recognition_agreement: float | None
     """Share of windows whose likeliest label is the model's."""
     segmentation_agreement: float | None
     """Share of pixels whose label is the model's."""
     depth_rel_error: float | None
     """Mean over pixels of |engine - model| / model."""
+    token_cosine: float | None
+    """Mean over cells of the cosine between the engine's and the model's token."""
     model_ms: float
     """Median time of one run."""
     engine_ms: float
@@ -76,6 +91,11 @@ class ParityReport:
             found.append(
                 f"depth is off by {error:.2%}, more than {tolerance.max_depth_rel_error:.2%}"
             )
+        cosine = self.token_cosine
+        if cosine is not None and not cosine >= tolerance.min_token_cosine:
+            found.append(
+                f"tokens have a cosine of {cosine:.4f}, less than {tolerance.min_token_cosine:g}"
+            )
         return found
 
     def __str__(self) -> str:
@@ -86,6 +106,8 @@ class ParityReport:
             parts.append(f"segmentation agrees {self.segmentation_agreement:.3%}")
         if self.depth_rel_error is not None:
             parts.append(f"depth off {self.depth_rel_error:.2g}")
+        if self.token_cosine is not None:
+            parts.append(f"tokens' cosine {self.token_cosine:.6f}")
         parts.append(f"model {self.model_ms:.1f} ms, {self.provider} {self.engine_ms:.1f} ms")
         return ", ".join(parts)
 
@@ -115,10 +137,9 @@ def compare_engines(model: Engine, engine: Engine, grids: Iterable[Grid]) -> Par
         rows.append(_difference(expected, found))
     if not rows:
         raise ValueError("parity needs at least one window, got none")
-    tasks = model.card.tasks
 
-    def mean(task: str) -> float | None:
-        return float(np.mean([row[task] for row in rows])) if task in tasks else None
+    def mean(output: str) -> float | None:
+        return float(np.mean([row[output] for row in rows])) if output in rows[0] else None
 
     return ParityReport(
         num_windows=len(rows),
@@ -126,6 +147,7 @@ def compare_engines(model: Engine, engine: Engine, grids: Iterable[Grid]) -> Par
         recognition_agreement=mean("recognition"),
         segmentation_agreement=mean("segmentation"),
         depth_rel_error=mean("depth"),
+        token_cosine=mean(TOKENS),
         model_ms=1e3 * float(np.median(model_s)),
         engine_ms=1e3 * float(np.median(engine_s)),
         provider=engine.provider,
@@ -139,12 +161,27 @@ def _timed(engine: Engine, grid: Grid) -> tuple[Outputs, float]:
 
 
 def _difference(expected: Outputs, found: Outputs) -> dict[str, float]:
-    """Return the largest error, and by task how far the labels or depths of one window agree."""
-    row = {"max_abs": max(float(np.abs(found[k] - expected[k]).max()) for k in expected)}
+    """Return the largest error, and by output how far the labels, depths or tokens agree."""
+    spread = {k: _rms(expected[k]) if k == TOKENS else 1.0 for k in expected}
+    errors = {k: float(np.abs(found[k] - expected[k]).max()) / spread[k] for k in expected}
+    row = {"max_abs": max(errors.values())}
     for task in ("recognition", "segmentation"):
         if task in expected:
             row[task] = float(np.mean(found[task].argmax(1) == expected[task].argmax(1)))
     if "depth" in expected:
         error = np.abs(found["depth"] - expected["depth"]) / np.abs(expected["depth"])
         row["depth"] = float(error.mean())
+    if TOKENS in expected:
+        row[TOKENS] = _cosine(expected[TOKENS], found[TOKENS])
     return row
+
+
+def _rms(values: Grid) -> float:
+    return float(np.sqrt(np.mean(np.square(values, dtype=np.float64)))) or 1.0
+
+
+def _cosine(expected: Grid, found: Grid) -> float:
+    """Return the mean over cells of the cosine between two (1, D, h, w) maps."""
+    one, other = expected.astype(np.float64), found.astype(np.float64)
+    lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+    return float(np.mean((one * other).sum(1) / np.maximum(lengths, np.finfo(np.float64).tiny)))

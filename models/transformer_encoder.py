@@ -11,6 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Any, ClassVar, Literal, Self
 
 import torch
@@ -127,7 +128,7 @@ class TransformerEncoder(Encoder):
 
     @property
     @abstractmethod
-    def blocks(self) -> Sequence[nn.Module]:
+    def blocks(self) -> nn.ModuleList:
         """The transformer's blocks."""
 
     @property
@@ -191,7 +192,7 @@ class TransformerEncoder(Encoder):
         tokens_BTD, options = self.start(patches_BND, self._positions(events))
         recompute = self.activation_checkpointing and torch.is_grad_enabled()
         chosen = []
-        for i, block in enumerate(self.blocks[: wanted[-1] + 1]):
+        for i, block in enumerate(islice(self.blocks, wanted[-1] + 1)):
             if recompute:
                 tokens_BTD = checkpoint(block, tokens_BTD, use_reentrant=False, **options)
             else:
@@ -258,7 +259,7 @@ def resized_positions(table_1TD: Tensor, height: int, width: int, mode: Position
     side = round((table_1TD.shape[1] - 1) ** 0.5)
     if (height, width) == (side, side):
         return table_1TD
-    grid = table_1TD[:, 1:].unflatten(1, (side, side)).permute(0, 3, 1, 2).float()
+    grid = table_1TD[:, 1:].reshape(1, side, side, -1).permute(0, 3, 1, 2).float()
     if mode == "bilinear":
         factors = ((height + 0.1) / side, (width + 0.1) / side)
         resized = nn.functional.interpolate(grid, scale_factor=factors, mode="bilinear")

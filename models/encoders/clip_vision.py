@@ -8,9 +8,8 @@ arXiv 2103.00020. The blocks are transformers' CLIPVisionModelWithProjection.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar, Literal, cast
 
 import torch
 from torch import Tensor, nn
@@ -81,13 +80,11 @@ class ClipVisionEncoder(TransformerEncoder):
 
     @property
     def patches(self) -> nn.Conv2d:
-        convolution: nn.Conv2d = self.model.get_submodule("vision_model.embeddings.patch_embedding")
-        return convolution
+        return cast(nn.Conv2d, self.model.get_submodule("vision_model.embeddings.patch_embedding"))
 
     @property
-    def blocks(self) -> Sequence[nn.Module]:
-        blocks: nn.ModuleList = self.model.get_submodule("vision_model.encoder.layers")
-        return blocks
+    def blocks(self) -> nn.ModuleList:
+        return cast(nn.ModuleList, self.model.get_submodule("vision_model.encoder.layers"))
 
     @property
     def last_norm(self) -> nn.Module:

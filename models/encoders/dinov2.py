@@ -9,9 +9,8 @@ transformers' Dinov2Model and Dinov2WithRegistersModel.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -89,13 +88,11 @@ class DinoV2Encoder(TransformerEncoder):
 
     @property
     def patches(self) -> nn.Conv2d:
-        convolution: nn.Conv2d = self.model.get_submodule("embeddings.patch_embeddings.projection")
-        return convolution
+        return cast(nn.Conv2d, self.model.get_submodule("embeddings.patch_embeddings.projection"))
 
     @property
-    def blocks(self) -> Sequence[nn.Module]:
-        blocks: nn.ModuleList = self.model.get_submodule("encoder.layer")
-        return blocks
+    def blocks(self) -> nn.ModuleList:
+        return cast(nn.ModuleList, self.model.get_submodule("encoder.layer"))
 
     @property
     def last_norm(self) -> nn.Module:
@@ -133,5 +130,5 @@ def _make_model(config: Config, num_channels: int) -> nn.Module:
     else:
         del sizes["num_register_tokens"]
         model = Dinov2Model(Dinov2Config(**sizes))
-    model.get_submodule("embeddings").mask_token = None
+    model.get_submodule("embeddings").register_parameter("mask_token", None)
     return model

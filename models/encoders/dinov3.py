@@ -8,9 +8,8 @@ Source: Siméoni et al., "DINOv3", arXiv 2508.10104; positions as in Su et al., 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import torch
 from torch import Tensor, nn
@@ -90,13 +89,11 @@ class DinoV3Encoder(TransformerEncoder):
 
     @property
     def patches(self) -> nn.Conv2d:
-        convolution: nn.Conv2d = self.model.get_submodule("embeddings.patch_embeddings")
-        return convolution
+        return cast(nn.Conv2d, self.model.get_submodule("embeddings.patch_embeddings"))
 
     @property
-    def blocks(self) -> Sequence[nn.Module]:
-        blocks: nn.ModuleList = self.model.get_submodule("model.layer")
-        return blocks
+    def blocks(self) -> nn.ModuleList:
+        return cast(nn.ModuleList, self.model.get_submodule("model.layer"))
 
     @property
     def last_norm(self) -> nn.Module:
@@ -129,5 +126,5 @@ def _make_model(config: Config, num_channels: int) -> nn.Module:
             pos_embed_rescale=config.rope_rescale,
         )
     )
-    model.get_submodule("embeddings").mask_token = None
+    model.get_submodule("embeddings").register_parameter("mask_token", None)
     return model

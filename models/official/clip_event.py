@@ -33,8 +33,14 @@ ARXIV = "2412.03093"
 NESTED = ("checkpoint", "state_dict")
 PREFIXES = ("model.encoder_k.", "encoder_k.")
 HEAD_WIDTH = 64
-TEXT_NAMES = ("transformer.", "token_embedding.", "ln_final.", "positional_embedding")
-TEXT_NAMES += ("text_projection", "logit_scale")
+TEXT_NAMES = (
+    "transformer.",
+    "token_embedding.",
+    "ln_final.",
+    "positional_embedding",
+    "text_projection",
+    "logit_scale",
+)
 NOTES = (
     "the text tower is OpenAI's own, frozen: for zero-shot recognition use that CLIP's as teacher",
     "the authors' windows are 30,000 events from a random start; the card's are 50 ms, of which "

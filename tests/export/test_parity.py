@@ -54,6 +54,20 @@ def test_an_output_that_is_not_a_number_fails(tiny_engine: Path, grids: list[np.
     assert report.failures(Tolerance())
 
 
+def test_a_bare_encoder_is_judged_by_its_tokens(tmp_path: Path, grids: list[np.ndarray]) -> None:
+    card = tiny_card(tasks=())
+    module = tiny_module(card)
+    write_onnx(module, card, tmp_path / "bare.onnx")
+    engine = onnxruntime.load(tmp_path / "bare.onnx", provider="cpu")
+    report = compare_engines(eager.EagerEngine(module, card), engine, grids)
+    assert report.failures(Tolerance()) == []
+    assert report.token_cosine == pytest.approx(1, abs=1e-6)
+    other = eager.EagerEngine(tiny_module(card, seed=1), card)
+    report = compare_engines(other, engine, grids)
+    assert report.token_cosine < 0.9
+    assert "tokens have a cosine of" in report.failures(Tolerance.quantized())[0]
+
+
 def test_no_windows_are_no_proof(tiny_engine: Path) -> None:
     with pytest.raises(ValueError, match="at least one window"):
         compare(tiny_engine.with_suffix(".safetensors"), tiny_engine, [])
