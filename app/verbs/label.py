@@ -23,7 +23,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--prompt", default=PROMPT, help=f"text of a label, {{label}} in it [{PROMPT}]"
     )
-    parser.add_argument("--scale", type=float, help="of the logits [100, CLIP's own]")
+    parser.add_argument("--scale", type=float, help="of the logits [the teacher's own]")
     parser.add_argument(
         "-o", "--output", type=Path, required=True, help="model file to write (.safetensors)"
     )
@@ -33,7 +33,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the model file and say what it recognises."""
     _check(args)
-    from models.heads.prompted import CLIP_SCALE
     from models.model_file import load_model, save_model
     from models.prompting import prompted
     from models.teachers.open import open_teacher
@@ -42,7 +41,8 @@ def run(args: argparse.Namespace) -> int:
     module, card = load_model(args.model)
     teacher = open_teacher(args.teacher)
     texts_KE = teacher.texts([args.prompt.format(label=label) for label in labels])
-    scale = CLIP_SCALE if args.scale is None else args.scale
+    own_scale: float = getattr(teacher, "logit_scale", CLIP_SCALE)
+    scale = own_scale if args.scale is None else args.scale
     model, card = prompted(module, card, labels, texts_KE, scale=scale)
     save_model(args.output, model, card)
     shown = ", ".join(labels[:8]) + (", ..." if len(labels) > 8 else "")
