@@ -22,6 +22,7 @@ from events.packet import EventPacket
 from events.representations import count_chunks, count_map, red_blue, voxel_image
 from events.representations.letterbox import Letterbox
 from events.representations.representation import Spec
+from events.representations.resample import resample
 
 COUNT_MAP = count_map.CountMapSpec()
 COUNT_CHUNKS = count_chunks.published()
@@ -74,6 +75,35 @@ def input_rows() -> Iterator[Row]:
                 baseline=costs_ms["own"],
                 note="to that of the sensor's size",
             )
+
+
+def resample_rows() -> Iterator[Row]:
+    """Yield the cost of interpolating a colour image against torch's on one thread, cold."""
+    import torch  # not before it is needed: it takes a second
+
+    image = np.random.default_rng(0).random((3, VGA.height, VGA.width), np.float32)
+    pixels = torch.from_numpy(image)[None]
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    for size in ((168, 224), (960, 1280)):
+        box, out = Letterbox(VGA, *size), np.empty((3, *size), np.float32)
+        by_torch = partial(
+            torch.nn.functional.interpolate, pixels, size, mode="bicubic", antialias=True
+        )
+        calls: dict[str, Callable[[], object]] = {
+            "ours": partial(resample, image, box, "bicubic_antialias", out),
+            "torch": by_torch,
+        }
+        costs_ms = shuffled_ms(calls, is_cold=True, num_rounds=9)
+        yield Row(
+            section=SECTION,
+            name=f"bicubic {VGA} to {size[1]}x{size[0]}, antialiased, cold",
+            value=costs_ms["ours"],
+            unit="ms",
+            baseline=costs_ms["torch"],
+            note="to torch interpolate",
+        )
+    torch.set_num_threads(num_threads)
 
 
 def _compared(
@@ -133,3 +163,4 @@ def rows() -> Iterator[Row]:
     """Yield all figures of the published representations, on one core."""
     yield from published_rows()
     yield from input_rows()
+    yield from resample_rows()

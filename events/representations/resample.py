@@ -122,13 +122,16 @@ def _cubic(distance: npt.NDArray[np.float64], a: float) -> npt.NDArray[np.float6
 
 
 def _within(pixel: npt.NDArray[np.int64], weights: npt.NDArray[np.float64], size: int) -> Taps:
-    """Return the taps with pixels that occur twice (at an edge) added up, none past the end."""
-    num_taps = min(pixel.shape[1], size)
-    first = np.minimum(pixel[:, 0], size - num_taps)
-    table = np.zeros((len(pixel), num_taps))
-    np.add.at(table, (np.arange(len(pixel))[:, None], pixel - first[:, None]), weights)
-    used = int(np.flatnonzero(table.any(axis=0))[-1]) + 1
-    return Taps(first, np.ascontiguousarray(table[:, :used], np.float32))
+    """Return taps without zeros around them; pixels that occur twice, at an edge, are added up."""
+    cells = np.arange(len(pixel))[:, None]
+    matrix = np.zeros((len(pixel), size))
+    np.add.at(matrix, (cells, pixel), weights)
+    is_used = matrix != 0
+    first, last = is_used.argmax(axis=1), size - 1 - is_used[:, ::-1].argmax(axis=1)
+    num_taps = int((last - first).max()) + 1
+    first = np.minimum(first, size - num_taps)
+    used = matrix[cells, first[:, None] + np.arange(num_taps)]
+    return Taps(first, used.astype(np.float32))
 
 
 @nb.njit(nogil=True, cache=True)
