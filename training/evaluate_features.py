@@ -67,7 +67,7 @@ def evaluate_features(
 def _recognition(train: Features, val: Features, num_labels: int) -> dict[str, float]:
     known, asked = train.labels_N >= 0, val.labels_N >= 0
     parts = (train.pooled_ND[known], train.labels_N[known], val.pooled_ND[asked], num_labels)
-    figures = {}
+    figures: dict[str, float] = {}
     for name, scores in (("knn", knn(*parts)), ("linear", linear_probe(*parts))):
         top = TopK()
         for row, label in zip(scores, val.labels_N[asked], strict=True):

@@ -123,6 +123,8 @@ class _Loop:
         self.last_reason = ""
 
     def go(self, feed: Feed, first_step: int) -> Path:
+        if first_step == 0:
+            self._write(self.folder.start)
         made = self.folder.path / MODEL_FILE
         incoming = _deliveries(self.recipe, feed, first_step, self.run.world)
         for step in range(first_step, self.recipe.num_steps):
@@ -139,16 +141,17 @@ class _Loop:
                 self._show(step, group[-1])
             if (step + 1) % self.recipe.checkpoint_every == 0 or step + 1 == self.recipe.num_steps:
                 self.run.save(self.folder.path, step + 1)
-                made = self._write()
+                made = self._write(self.folder.path)
         return made
 
-    def _write(self) -> Path:
-        """Let the main process write what the run has made so far."""
+    def _write(self, folder: Path) -> Path:
+        """Let the main process write into ``folder`` what the run has made so far."""
         averaged = self.run.whole_average()
-        path = self.folder.path / MODEL_FILE
+        path = folder / MODEL_FILE
         if self.run.world.is_main:
+            folder.mkdir(exist_ok=True)
             dtype = getattr(torch, self.recipe.file_dtype)
-            path = self.run.method.write(self.folder.path, averaged, self.made_by, dtype)
+            path = self.run.method.write(folder, averaged, self.made_by, dtype)
         return Path(self.run.world.share(str(path)))
 
     def _checked(self, delivery: Delivery) -> AnyBatch:

@@ -9,12 +9,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Literal
 
+from training import checkpoint
 from training.checkpoint import checkpoints
 from training.distributed import World
 from training.recipe import Recipe
 
 RECIPE_FILE = "recipe.json"
 METRICS_FILE = "metrics.jsonl"
+START_FOLDER = "start"
 
 Existing = Literal["refuse", "resume", "restart"]
 """What to do where a folder holds a run already."""
@@ -68,6 +70,11 @@ class RunFolder:
     def has_checkpoint(self) -> bool:
         return bool(checkpoints(self.path))
 
+    @property
+    def start(self) -> Path:
+        """Where the untrained model lies: what a trained one must be better than."""
+        return self.path / START_FOLDER
+
     def keep_metrics_before(self, step: int) -> None:
         """Drop what was logged at ``step`` or later: it will be logged again."""
         path = self.path / METRICS_FILE
@@ -83,7 +90,8 @@ class RunFolder:
 
     def _drop(self) -> None:
         """Remove what a run writes, and nothing else."""
-        shutil.rmtree(self.path / "checkpoints", ignore_errors=True)
+        for name in (checkpoint.FOLDER, START_FOLDER):
+            shutil.rmtree(self.path / name, ignore_errors=True)
         for pattern in (RECIPE_FILE, METRICS_FILE, "model.safetensors", "events.out.tfevents*"):
             for path in self.path.glob(pattern):
                 path.unlink()

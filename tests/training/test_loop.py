@@ -100,6 +100,9 @@ def test_a_run_writes_its_recipe_a_model_and_finite_losses(tmp_path: Path) -> No
     made_by = {"recipe": "test", "data": ["synthetic"], "seed": 0, "revision": "abc"}
     assert card.provenance == made_by
     assert all(torch.isfinite(value).all() for value in module.state_dict().values())
+    start = load_model(tmp_path / "start" / MODEL_FILE)[0].state_dict()
+    changed = [name for name, value in start.items() if not value.equal(module.state_dict()[name])]
+    assert len(changed) > len(start) / 2  # the untrained model is kept to compare with
     assert seen[-1].throughput.samples_per_s > 0
     assert 0 < seen[-1].throughput.wait_percent < 100
     assert seen[-1].throughput.mfu_percent is not None
