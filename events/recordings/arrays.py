@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any, Protocol
 
 import numpy as np
 
@@ -20,6 +21,20 @@ from events.recordings.tables import table_layout
 
 Found = tuple[int, ReadColumns, Clock, int]
 """(rows, their reader, their clock, events lost since not every column has them)"""
+
+
+class Rows(Protocol):
+    """What is needed of an array whose rows may still be in a file."""
+
+    @property
+    def shape(self) -> tuple[int, ...]: ...
+
+    @property
+    def dtype(self) -> np.dtype[Any]: ...
+
+    def __len__(self) -> int: ...
+
+    def __getitem__(self, rows: slice, /) -> Column: ...
 
 
 def columns_of_arrays(arrays: Mapping[str, Column], path: Path) -> Found:
@@ -51,25 +66,29 @@ def columns_of_arrays(arrays: Mapping[str, Column], path: Path) -> Found:
     )
 
 
-def columns_of_array(array: Column, path: Path) -> Found:
+def columns_of_array(array: Rows, path: Path) -> Found:
     """Find the events in one array: records with fields, or an (N, 4) table.
+
+    Args:
+        array: An array, or what reads slices of one from a file.
+        path: For the message.
 
     Raises:
         RecordingError: It holds none.
     """
     names = find_names(array.dtype.names or ())
-    if names is not None and array.ndim == 1:
+    if names is not None and len(array.shape) == 1:
         t, x, y, p = (names.t, names.x, names.y, names.p)
-        clock = names.clock or clock_of(_ends(array[t]))
+        clock = names.clock or clock_of(_ends(array)[t])
 
         def read_fields(a: int, b: int) -> tuple[Column, Column, Column, Column]:
             some = array[a:b]
             return some[t], some[x], some[y], some[p]
 
         return len(array), read_fields, clock, 0
-    if array.ndim == 2 and array.shape[1] == 4 and array.dtype.kind in "iuf":
+    if len(array.shape) == 2 and array.shape[1] == 4 and array.dtype.kind in "iuf":
         layout = table_layout(array[:4096], path)
-        clock = clock_of(_ends(array[:, layout.t]))
+        clock = clock_of(_ends(array)[:, layout.t])
         return len(array), lambda a, b: layout.columns(array[a:b]), clock, 0
     kind = array.dtype.names or array.dtype
     raise RecordingError(
@@ -78,5 +97,7 @@ def columns_of_array(array: Column, path: Path) -> Found:
     )
 
 
-def _ends(t: Column) -> Column:
-    return np.concatenate([t[:ROWS_AT_ONCE], t[-1:]])
+def _ends(rows: Rows) -> Column:
+    """Return some of an array, its first and last row among them."""
+    last = max(len(rows) - 1, 0)
+    return np.concatenate([rows[:ROWS_AT_ONCE], rows[last:]])

@@ -1,4 +1,4 @@
-"""Events in numpy's .npz and .npy files.
+"""Events in numpy's .npz files.
 
 Four arrays t, x, y, p in any usual spelling; ``event_data`` with such fields, as N-ImageNet has it
 (Kim et al., "N-ImageNet", ICCV 2021, arXiv 2112.01041); or an (N, 4) table. Compressed columns
@@ -15,21 +15,21 @@ from pathlib import Path
 import numpy as np
 
 from events.packet import SensorSize
-from events.recordings.arrays import columns_of_array, columns_of_arrays
+from events.recordings.arrays import columns_of_arrays
 from events.recordings.chunked import ChunkedRecording
 from events.recordings.columns import Column, ColumnChunks, sensor_of
 from events.recordings.recording import Damage, RecordingError
 
-NAME = "numpy (npz, npy)"
-SUFFIXES = (".npz", ".npy")
+NAME = "numpy (npz)"
+SUFFIXES = (".npz",)
 HAS_MARK = True
-_ZIP, _NPY = b"PK\x03\x04", b"\x93NUMPY"
+_ZIP = b"PK\x03\x04"
 _NIMAGENET = SensorSize(640, 480)
 
 
 def matches(first: bytes, path: Path) -> bool:
-    """Whether it is a .npy file, or a zip file whose first member is one."""
-    return first.startswith(_NPY) or (first.startswith(_ZIP) and b".npy" in first[30:1024])
+    """Whether it is a zip file whose first member is a numpy array."""
+    return first.startswith(_ZIP) and b".npy" in first[30:1024]
 
 
 def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
@@ -44,10 +44,7 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
             f"{path} holds {max(len(arrays['offsets']) - 1, 0):,} recordings (it has offsets): it "
             "is a data set to train on, not a recording"
         )
-    if list(arrays) == [""]:
-        num_events, read, clock, num_cut = columns_of_array(arrays[""], path)
-    else:
-        num_events, read, clock, num_cut = columns_of_arrays(arrays, path)
+    num_events, read, clock, num_cut = columns_of_arrays(arrays, path)
     chunks = _Arrays(num_events, read, clock, arrays.clear)
     chunks.num_cut = num_cut
     size = _size(arrays) or sensor or sensor_of(chunks)
@@ -66,14 +63,10 @@ class _Arrays(ColumnChunks):
 
 
 def _load(path: Path) -> dict[str, Column]:
-    """Return the arrays of a file; that of a .npy file is named ""."""
     try:
-        with path.open("rb") as file:  # numpy itself would leave a damaged one open
-            found = np.load(file, allow_pickle=False)
-            if isinstance(found, np.ndarray):
-                return {"": found}
-            with found:
-                return {name: found[name] for name in found.files}
+        # Opened here: numpy would leave a damaged file open.
+        with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
+            return {name: found[name] for name in found.files}
     except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "allow_pickle" in text:

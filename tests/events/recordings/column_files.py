@@ -118,6 +118,10 @@ def npy(path: Path, events: EventArray) -> None:
     np.save(path, table(events, "xytp"))
 
 
+def npy_records(path: Path, events: EventArray) -> None:
+    np.save(path, events)
+
+
 def text_seconds(path: Path, events: EventArray) -> None:
     lines = [f"{t // 10**6}.{t % 10**6:06d} {x} {y} {p}\n" for t, x, y, p in events.tolist()]
     path.write_text("".join(lines))
@@ -234,6 +238,7 @@ LAYOUTS = {
     "npz_seconds": Layout(write=npz_seconds, suffix=".npz", says_size=True),
     "nimagenet": Layout(write=nimagenet, suffix=".npz", sensor=SensorSize(640, 480)),
     "npy": Layout(write=npy, suffix=".npy"),
+    "npy_records": Layout(write=npy_records, suffix=".npy"),
     "text_seconds": Layout(write=text_seconds, suffix=".txt"),
     "text_e2vid": Layout(write=text_e2vid, suffix=".txt", says_size=True),
     "csv": Layout(write=csv, suffix=".csv"),
