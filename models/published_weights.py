@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import importlib
 from collections.abc import Iterator
 from typing import Any
 
@@ -110,8 +111,7 @@ def _unreachable(name: str, error: Exception) -> ValueError:
 @contextlib.contextmanager
 def quiet() -> Iterator[None]:
     """Keep transformers' progress bars and reports to errors."""
-    from transformers.utils import logging
-
+    logging: Any = importlib.import_module("transformers.utils.logging")  # untyped
     verbosity, has_bar = logging.get_verbosity(), logging.is_progress_bar_enabled()
     logging.set_verbosity_error()
     logging.disable_progress_bar()
