@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import logging
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from models.card import CardError, ModelCard
-from models.model_file import load_model
+from models.model_file import load_card, load_model
 from models.palette import color_of
 from models.perception import Perception, describe_encoder
 from training.data.mixture import DEPTH_RANGE_M
@@ -24,8 +24,12 @@ def make_card(
     tasks: tuple[str, ...] = (),
     recognition_labels: tuple[str, ...] = (),
     segmentation_labels: tuple[str, ...] = (),
+    temporal: dict[str, Any] | None = None,
 ) -> ModelCard:
-    """Return the card of the model that a recipe trains; without tasks, of a bare encoder."""
+    """Return the card of the model that a recipe trains; without tasks, of a bare encoder.
+
+    ``temporal`` describes what stands behind the encoder; None is nothing.
+    """
     last = recipe.stages[-1]
     return ModelCard(
         name=recipe.name,
@@ -40,7 +44,18 @@ def make_card(
         palette=tuple(color_of(label) for label in segmentation_labels),
         depth_range_m=DEPTH_RANGE_M,
         encoder=describe_encoder(recipe.encoder),
+        temporal=temporal or {},
     )
+
+
+def temporal_of(initial: str | None) -> dict[str, Any]:
+    """Return what stands behind the encoder of the model file that a run starts from, if any.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        CardError: the file is no model file.
+    """
+    return {} if initial is None else load_card(Path(initial)).temporal
 
 
 def build_student(recipe: Recipe, card: ModelCard) -> Perception:
@@ -58,7 +73,7 @@ def build_student(recipe: Recipe, card: ModelCard) -> Perception:
 
 
 def start_from(path: Path, module: Perception, card: ModelCard) -> None:
-    """Load a model file's weights into ``module``: the encoder's, and the heads' where they fit.
+    """Load a model file's weights into ``module``: the encoder's, and the others' where they fit.
 
     Raises:
         FileNotFoundError: there is no such file.
@@ -71,10 +86,13 @@ def start_from(path: Path, module: Perception, card: ModelCard) -> None:
                 f"{path} cannot be the start of this run: its {item} is "
                 f"{getattr(start_card, item)}, the recipe's is {getattr(card, item)}"
             )
-    same = ("tasks", "recognition_labels", "segmentation_labels")
+    same = ("tasks", "recognition_labels", "segmentation_labels", "temporal")
     if all(getattr(start_card, item) == getattr(card, item) for item in same):
         module.load_state_dict(start.state_dict())
         return
     module.encoder.load_state_dict(start.encoder.state_dict())
+    if module.temporal is not None and start_card.temporal == card.temporal:
+        assert start.temporal is not None
+        module.temporal.load_state_dict(start.temporal.state_dict())
     if card.tasks:
         log.info("%s gives the encoder; the heads start anew", path)

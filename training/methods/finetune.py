@@ -21,7 +21,7 @@ from training.data.feed import Feed
 from training.data.mixture import WindowFeed
 from training.methods.method import Method, MethodConfig, StepOutput
 from training.optim import ParameterGroup
-from training.student import build_student, make_card
+from training.student import build_student, make_card, temporal_of
 
 if TYPE_CHECKING:
     from training.recipe import Recipe
@@ -39,8 +39,8 @@ class Config(MethodConfig):
     """Factor of the distance to the image teacher's embeddings, which ``data.with_embeddings``
     brings; 0 needs no teacher."""
     encoder_lr_scale: float = 1.0
-    """Factor of the encoder's learning rate; pretrained ones take 0.01 (GEP, arXiv 2603.23032), and
-    0 freezes the encoder: a linear probe of its features."""
+    """Factor of the learning rate of the encoder and of what stands behind it; pretrained ones take
+    0.01 (GEP, arXiv 2603.23032), and 0 freezes them: a linear probe of their features."""
 
     def build(self, recipe: Recipe, feed: Feed) -> Method:
         if not isinstance(feed, WindowFeed):
@@ -50,6 +50,7 @@ class Config(MethodConfig):
             tasks=("recognition", "segmentation", "depth"),
             recognition_labels=feed.recognition_labels,
             segmentation_labels=feed.segmentation_labels,
+            temporal=temporal_of(recipe.initial),
         )
         if self.distillation and not feed.embedding_width:
             raise ValueError("method.distillation needs --data.with-embeddings")
@@ -91,6 +92,9 @@ class Finetune(Method):
 
     def parameter_groups(self) -> list[ParameterGroup]:
         encoder = tuple(self.module.encoder.parameters())
+        if self.module.temporal is not None:
+            self.module.temporal.head.requires_grad_(False)  # it predicts, which no task asks for
+            encoder += tuple(self.module.temporal.parameters())
         if self.config.encoder_lr_scale == 0:
             for value in encoder:
                 value.requires_grad_(False)

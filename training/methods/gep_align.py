@@ -69,7 +69,7 @@ class EmbedsPatches(Protocol):
 class Config(MethodConfig):
     """Teacher, terms and temperatures."""
 
-    teacher: str = "runs/image_teacher/teacher"
+    teacher: str = "out/image_teacher/teacher"
     """Hub name or local folder of the image model; the paper's is DINOv2 with registers, such as
     facebook/dinov2-with-registers-small."""
     form: Form = "paper"

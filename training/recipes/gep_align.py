@@ -9,7 +9,7 @@ from training.methods import gep_align
 from training.optim import OptimizerConfig
 from training.recipe import Recipe, Stage
 
-TEACHER = "runs/image_teacher/teacher"
+TEACHER = "out/image_teacher/teacher"
 
 
 def recipe() -> Recipe:

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import numpy as np
 import pytest
 import torch
 from torch import Tensor
@@ -133,3 +134,33 @@ def test_too_many_tokens_and_a_width_without_heads_are_one_line(model: CausalTra
         model(tokens, modality)
     with pytest.raises(ValueError, match="width 20 do not divide into heads of 8"):
         CONFIG.build(20)
+
+
+def test_the_transformer_is_its_equations_in_float64(model: CausalTransformer) -> None:
+    tokens, modality = film(8, batch_size=1)
+    weights = {name: value.double().numpy() for name, value in model.state_dict().items()}
+
+    def linear(x: np.ndarray, name: str) -> np.ndarray:
+        return x @ weights[f"{name}.weight"].T + weights.get(f"{name}.bias", 0)
+
+    def norm(x: np.ndarray, name: str) -> np.ndarray:
+        centred = x - x.mean(-1, keepdims=True)
+        unit = centred / np.sqrt((centred**2).mean(-1, keepdims=True) + 1e-5)
+        return unit * weights[f"{name}.weight"] + weights[f"{name}.bias"]
+
+    x = tokens[0].double().numpy() + weights["modalities.weight"][modality[0].numpy()]
+    x = x + weights["positions.weight"][:8]
+    future = np.triu(np.ones((8, 8)), 1) * -1e9
+    for block in (f"blocks.{i}" for i in range(CONFIG.depth)):
+        query, key, value = np.split(linear(norm(x, f"{block}.norm1"), f"{block}.qkv"), 3, 1)
+        heads = []
+        for columns in (slice(0, 8), slice(8, 16)):
+            scores = query[:, columns] @ key[:, columns].T / np.sqrt(8) + future
+            powers = np.exp(scores - scores.max(1, keepdims=True))
+            heads.append(powers / powers.sum(1, keepdims=True) @ value[:, columns])
+        x = x + linear(np.concatenate(heads, 1), f"{block}.out")
+        gate, up = np.split(linear(norm(x, f"{block}.norm2"), f"{block}.gate_and_up"), 2, 1)
+        x = x + linear(gate / (1 + np.exp(-gate)) * up, f"{block}.down")
+    expected = linear(norm(x, "norm"), "head")
+    said = model(tokens, modality)[0].detach().numpy()
+    np.testing.assert_allclose(said, expected, atol=1e-5)
