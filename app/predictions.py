@@ -125,6 +125,8 @@ class ArrayWriter:
     def write(self, scene: Scene) -> None:
         """Write ``window_000123.npz``: span_us (2,), scores (K,), class_ids and depth_m (H, W).
 
+        A bare encoder gives ``tokens`` (D, h, w) instead.
+
         Raises:
             OSError: the disk is full or gone; this window has no file.
         """
@@ -140,6 +142,8 @@ class ArrayWriter:
             self._write_labels("segmentation_labels.txt", prediction.segmentation.labels)
         if prediction and prediction.depth:
             arrays["depth_m"] = prediction.depth.depth_m
+        if prediction and prediction.tokens:
+            arrays["tokens"] = prediction.tokens.features
         path = self._folder / f"window_{scene.index:06d}.npz"
         try:
             np.savez_compressed(path, allow_pickle=False, **arrays)

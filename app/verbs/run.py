@@ -38,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--arrays",
         type=Path,
         metavar="DIR",
-        help="scores, class ids and depths of each window, as .npz",
+        help="scores, class ids and depths, or tokens, of each window, as .npz",
     )
     parser.add_argument("--engine", metavar="E", help="default: the one that ships with Saccade")
     parser.add_argument(

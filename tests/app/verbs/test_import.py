@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -39,7 +40,7 @@ def write_checkpoint(path: Path) -> Path:
     return path
 
 
-def test_a_published_checkpoint_becomes_a_model_file_that_exports(
+def test_a_published_checkpoint_becomes_an_engine_that_runs(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     checkpoint = write_checkpoint(tmp_path / "gra.pt")
@@ -52,6 +53,11 @@ def test_a_published_checkpoint_becomes_a_model_file_that_exports(
     assert card.encoder["kind"] == "dinov2"
     assert main(["export", str(model), "-o", str(engine), "--windows", "2"]) == 0
     assert read_card(engine).outputs == ("tokens",)
+    arguments = ["run", "synthetic:0", "-o", str(tmp_path / "rows.jsonl"), "--engine", str(engine)]
+    assert main([*arguments, "--arrays", str(tmp_path / "arrays"), "--max-windows", "2"]) == 0
+    with np.load(tmp_path / "arrays" / "window_000001.npz") as window:
+        assert window["tokens"].shape == (64, 16, 16)
+        assert np.isfinite(window["tokens"]).all()
 
 
 @pytest.mark.parametrize(
