@@ -1,4 +1,8 @@
-"""Eight bits: the whole numbers that stored event images are made of."""
+"""Eight bits: the whole numbers that stored event images are made of.
+
+Sums of float32 depend on their order by their last bit, so that of a million voxels about four fall
+to the next step where another device or the float64 reference adds them up.
+"""
 
 from __future__ import annotations
 

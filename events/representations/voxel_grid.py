@@ -96,7 +96,8 @@ def published(encoder: str = "event_pretrain") -> VoxelGridSpec:
     ``event_pretrain`` ("Revealing Latent Information: A Physics-inspired Self-supervised
     Pre-training Framework for Noisy and Sparse Events"): 5 signed bins, an event of polarity +-1
     shared between the two next to t* = (5 - 1) (t - t0) / (t1 - t0), with t0 and t1 the first and
-    the last event's time; not normalised.
+    the last event's time; not normalised. The release brings such grids to the network's size by
+    the nearest pixel; a cell of ours is the sum of its pixels, and loses none.
 
     Raises:
         ValueError: nothing is known of ``encoder``.

@@ -53,7 +53,8 @@ def nonzero_percentile(count: Tensor, percentile: float) -> Tensor:
     position = percentile / 100 * (num - 1).clamp(min=0).double()
     rank = position.long()
     first = len(ordered) - num
-    low = ordered[(first + rank).clamp(max=len(ordered) - 1)]
-    high = ordered[(first + rank + 1).clamp(max=len(ordered) - 1)]
+    last = len(ordered) - 1
+    low = ordered.take((first + rank).clamp(max=last))
+    high = ordered.take((first + rank + 1).clamp(max=last))
     part = position - rank
     return torch.where(num > 0, low + (high - low) * part, 1.0)
