@@ -24,6 +24,8 @@ from models.published_weights import published_settings, published_weights
 NUM_MAPS = 4
 PatchRule = Literal["copy", "mean", "inflate"]
 PositionMode = Literal["bicubic", "antialiased", "bilinear"]
+FIXED_SETTINGS = ("layer_norm_eps", "hidden_act", "qkv_bias", "key_bias", "mlp_bias")
+"""Transformers' settings that no Config has a field for: a published model must have ours."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -101,6 +103,14 @@ class TransformerConfig(EncoderConfig):
                 raise ValueError(
                     f"{self.initial} has {name} {size}, the encoder {getattr(self, name)}: "
                     f"set --encoder.{name.replace('_', '-')} {size}"
+                )
+        settings = published_settings(self.initial, self.MODEL_TYPES)
+        ours = encoder.model.config.to_dict()  # type: ignore[union-attr, operator]
+        for name in FIXED_SETTINGS:
+            if settings.get(name) != ours.get(name):
+                raise ValueError(
+                    f"{self.initial} has {name} {settings.get(name)}, this encoder knows only "
+                    f"{ours.get(name)}"
                 )
         encoder.load_published(published_weights(self.initial, type(encoder.model)))
 

@@ -37,6 +37,7 @@ class Config(TransformerConfig):
         "mlp_ratio": "mlp_ratio",
         "image_size": "image_size",
         "num_registers": "num_register_tokens",
+        "is_gated": "use_swiglu_ffn",
     }
 
     width: int = 384
@@ -45,6 +46,8 @@ class Config(TransformerConfig):
     patch_size: int = 14
     mlp_ratio: int = 4
     """Width of a perceptron's hidden layer, in widths of a token."""
+    is_gated: bool = False
+    """Whether perceptrons are SwiGLU, as those of the giant size."""
     num_registers: int = 4
     """Tokens without a meaning of their own; 0 is the first DINOv2."""
     image_size: int = 518

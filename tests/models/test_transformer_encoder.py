@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import subprocess
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -34,6 +36,10 @@ PUBLIC: dict[str, tuple[type[TransformerConfig], Any]] = {
         lambda: transformers.Dinov2WithRegistersModel(
             transformers.Dinov2WithRegistersConfig(**SIZES, num_register_tokens=3)
         ),
+    ),
+    "dinov2_gated": (
+        dinov2.Config,
+        lambda: transformers.Dinov2Model(transformers.Dinov2Config(**SIZES, use_swiglu_ffn=True)),
     ),
     "dinov3": (
         dinov3.Config,
@@ -165,6 +171,25 @@ def test_a_published_model_of_other_sizes_is_refused_by_field(tmp_path: Path) ->
     config = replace(config_type.matching(str(tmp_path)), depth=3)
     with pytest.raises(ValueError, match=r"has depth 4, the encoder 3: set --encoder\.depth 4"):
         started(config)
+
+
+@pytest.mark.usefixtures("quiet")
+def test_a_published_model_with_a_setting_of_its_own_is_refused(tmp_path: Path) -> None:
+    settings = transformers.Dinov2Config(**SIZES, layer_norm_eps=1e-3)
+    transformers.Dinov2Model(settings).save_pretrained(tmp_path)
+    with pytest.raises(
+        ValueError, match=r"has layer_norm_eps 0\.001, this encoder knows only 1e-06"
+    ):
+        started(dinov2.Config.matching(str(tmp_path)))
+
+
+def test_the_encoders_load_transformers_only_when_they_are_built() -> None:
+    program = (
+        "import sys, models.encoders.dinov2 as a, models.encoders.dinov3 as b, "
+        "models.encoders.clip_vision as c; a.small(); b.large(); c.l14(); "
+        "sys.exit('transformers' in sys.modules)"
+    )
+    assert subprocess.run([sys.executable, "-c", program], check=False).returncode == 0
 
 
 @pytest.mark.usefixtures("quiet")
