@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import importlib
 import pkgutil
+from collections.abc import Callable
 from pathlib import Path
 
 import training.data.sets
@@ -18,6 +19,21 @@ def dataset_names() -> list[str]:
     return sorted(module.name for module in pkgutil.iter_modules(training.data.sets.__path__))
 
 
+def dataset_class(name: str) -> Callable[[Path], DataSet]:
+    """Return what makes a data set of the folder of the data sets.
+
+    Raises:
+        ValueError: the name is not known.
+    """
+    names = dataset_names()
+    if name not in names:
+        near = difflib.get_close_matches(name, names, n=1)
+        hint = f"; did you mean {near[0]}?" if near else ""
+        raise ValueError(f"no data set {name!r}{hint} There are {', '.join(names)}")
+    made: Callable[[Path], DataSet] = importlib.import_module(f"training.data.sets.{name}").dataset
+    return made
+
+
 def load_dataset(name: str, root: Path | None = None) -> DataSet:
     """Open a data set under ``root``, the folder of the data sets; None is the usual one.
 
@@ -25,14 +41,7 @@ def load_dataset(name: str, root: Path | None = None) -> DataSet:
         ValueError: the name is not known.
         DataError: its files are not there.
     """
-    names = dataset_names()
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"no data set {name!r}{hint} There are {', '.join(names)}")
-    module = importlib.import_module(f"training.data.sets.{name}")
-    dataset: DataSet = module.dataset(root or data_folder())
-    return dataset
+    return dataset_class(name)(root or data_folder())
 
 
 def joint_labels(datasets: list[DataSet]) -> tuple[tuple[str, ...], tuple[str, ...]]:
