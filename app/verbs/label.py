@@ -35,14 +35,15 @@ def run(args: argparse.Namespace) -> int:
     _check(args)
     from models.model_file import load_model, save_model
     from models.prompting import prompted
+    from models.teachers.image_text import ImageTextTeacher
     from models.teachers.open import open_teacher
 
     labels = args.labels or _labels_of(args.labels_of)
     module, card = load_model(args.model)
     teacher = open_teacher(args.teacher)
     texts_KE = teacher.texts([args.prompt.format(label=label) for label in labels])
-    own_scale: float = getattr(teacher, "logit_scale", CLIP_SCALE)
-    scale = own_scale if args.scale is None else args.scale
+    assert isinstance(teacher, ImageTextTeacher)  # others know no texts
+    scale = teacher.logit_scale if args.scale is None else args.scale
     model, card = prompted(module, card, labels, texts_KE, scale=scale)
     save_model(args.output, model, card)
     shown = ", ".join(labels[:8]) + (", ..." if len(labels) > 8 else "")

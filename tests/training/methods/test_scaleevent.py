@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -69,6 +70,15 @@ def batch(num: int = 8) -> Batch:
     samples = feed.samples(recipe.stages[0])
     made: Batch = feed.collate([samples[i] for i in range(num)])
     return made
+
+
+@pytest.fixture(autouse=True)
+def one_thread() -> Iterator[None]:
+    """Sums of several threads are rounded in another order."""
+    num_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    yield
+    torch.set_num_threads(num_threads)
 
 
 def losses(method: Method, steps: int, lr: float, num: int = 8) -> list[float]:

@@ -67,6 +67,8 @@ def clip_teacher(folder: Path, words: Sequence[str], *, embedding_width: int = 1
         for value in model.parameters():
             if value.ndim > 1:
                 value.mul_(8)  # far enough apart to tell
+        for projection in (model.visual_projection, model.text_projection):
+            projection.weight.mul_(0.1)
     save_teacher(folder, model, Preprocessing(*CLIP, size=SIZE), {}, tokenizer)
     return open_teacher(str(folder))
 
