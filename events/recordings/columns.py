@@ -12,6 +12,7 @@ import numpy.typing as npt
 
 from events.packet import EVENT_DTYPE, EventArray, SensorSize
 from events.recordings.chunks import LAST_US, NO_EVENTS, Chunk, Chunks
+from events.recordings.recording import Damage
 from events.recordings.sensor_guess import SensorGuess
 
 ROWS_AT_ONCE = 1 << 16
@@ -34,7 +35,7 @@ _SENSORS = (
 _SAMPLES = 32
 
 _NAMES = {
-    "t": r"(?:t|ts|time|times|timestamps?)(?:[_ \[(]*(s|sec|ms|us|µs|ns)[\])]?)?",
+    "t": r"(?:t|ts|time|times|timestamps?)(?:[_ \[(]+(s|sec|ms|us|µs|ns)[\])]?)?",
     "x": r"xs?|x_?pos|x_?coords?|cols?|columns?",
     "y": r"ys?|y_?pos|y_?coords?|rows?",
     "p": r"ps?|pol|polarity|polarities|on",
@@ -153,6 +154,7 @@ class ColumnChunks(Chunks):
         clock: Of the times.
         close: Called once when all is read.
         guess_row: Row near which a time in microseconds lies, by the file's own index.
+        num_cut: Events of which a part is missing, so that they are no rows.
     """
 
     def __init__(
@@ -162,12 +164,18 @@ class ColumnChunks(Chunks):
         clock: Clock,
         close: Callable[[], None],
         guess_row: Callable[[int], int | None] | None = None,
+        num_cut: int = 0,
     ) -> None:
         self._num_events, self._read_columns, self._clock = num_events, read_columns, clock
-        self._close, self._guess_row = close, guess_row
+        self._close, self._guess_row, self._num_cut = close, guess_row, num_cut
 
     def __len__(self) -> int:
         return -(-self._num_events // ROWS_AT_ONCE)
+
+    @property
+    def damage(self) -> Damage:
+        """Events of which a part is missing."""
+        return Damage(lost_events=self._num_cut)
 
     def read(self, number: int) -> Chunk:
         """Return ROWS_AT_ONCE events, fewer at the end."""

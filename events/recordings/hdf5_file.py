@@ -39,7 +39,9 @@ class Hdf5File:
             if "truncated" in what:
                 what = f"cut short ({path.stat().st_size:,} bytes): copy it again"
             elif "lock" in what:
-                what = "in use by a program that writes it: wait until that is done"
+                what = (
+                    "in use by a program that writes it: wait, or run h5clear -s if it was killed"
+                )
             else:
                 what = f"damaged: {what.splitlines()[0]}"
             raise RecordingError(f"{path} is {what}") from None

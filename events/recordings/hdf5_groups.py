@@ -19,57 +19,48 @@ from events.recordings.columns import (
     sensor_of,
 )
 from events.recordings.hdf5_file import Hdf5File, guarded, size_of
-from events.recordings.recording import Damage, RecordingError
+from events.recordings.recording import RecordingError
 
 TXYP = ColumnNames(t="t", x="x", y="y", p="p")
 
 
-class GroupChunks(ColumnChunks):
-    """The columns of a group; rows that not all of them have are lost."""
+def group_chunks(
+    file: Hdf5File,
+    group: str,
+    names: ColumnNames,
+    clock: Clock | None = None,
+    index: str = "",
+    index_offset_us: int = 0,
+) -> ColumnChunks:
+    """Return the events of a group; rows that not all of its columns have are lost.
 
-    def __init__(
-        self,
-        file: Hdf5File,
-        group: str,
-        names: ColumnNames,
-        clock: Clock | None = None,
-        index: str = "",
-        index_offset_us: int = 0,
-    ) -> None:
-        """Find the datasets.
+    Args:
+        file: Closed with the chunks.
+        group: Path of the group.
+        names: Of its datasets.
+        clock: Of its times; None is to tell it from them.
+        index: Path of a dataset with the row at which each millisecond starts; may be missing.
+        index_offset_us: Time of the index' first millisecond.
 
-        Args:
-            file: Closed with the chunks.
-            group: Path of the group.
-            names: Of its datasets.
-            clock: Of its times; None is to tell it from them.
-            index: Path of a dataset with the row at which each millisecond starts; may be missing.
-            index_offset_us: Time of the index' first millisecond.
+    Raises:
+        RecordingError: A dataset is missing or cannot be read here.
+    """
+    columns = [file.dataset(f"{group}/{name}") for name in (names.t, names.x, names.y, names.p)]
+    for column in columns:
+        if column is None or column.ndim != 1:
+            raise RecordingError(f"{file.path} has no four columns of events in {group}")
+    lengths = [len(column) for column in columns]
+    if clock is None and min(lengths):
+        clock = names.clock or clock_of(_ends(columns[0]))
+    readers = [guarded(column) for column in columns]
 
-        Raises:
-            RecordingError: A dataset cannot be read here.
-        """
-        columns = [file.dataset(f"{group}/{name}") for name in (names.t, names.x, names.y, names.p)]
-        for column in columns:
-            if column is None or column.ndim != 1:
-                raise RecordingError(f"{file.path} has no four columns of events in {group}")
-        lengths = [len(column) for column in columns]
-        self._num_cut = max(lengths) - min(lengths)
-        if clock is None and min(lengths):
-            clock = names.clock or clock_of(_ends(columns[0]))
-        readers = [guarded(column) for column in columns]
+    def read(start: int, stop: int) -> tuple[Column, Column, Column, Column]:
+        t, x, y, p = (reader(start, stop) for reader in readers)
+        return t, x, y, p
 
-        def read(start: int, stop: int) -> tuple[Column, Column, Column, Column]:
-            t, x, y, p = (reader(start, stop) for reader in readers)
-            return t, x, y, p
-
-        rows = _row_of(file.dataset(index) if index else None, index_offset_us)
-        super().__init__(min(lengths), read, clock or Clock(), file.close, rows)
-
-    @property
-    def damage(self) -> Damage:
-        """Rows that one of the columns lacks."""
-        return Damage(lost_events=self._num_cut)
+    guess_row = _row_of(file.dataset(index) if index else None, index_offset_us)
+    num_cut = max(lengths) - min(lengths)
+    return ColumnChunks(min(lengths), read, clock or Clock(), file.close, guess_row, num_cut)
 
 
 def open_group(

@@ -7,6 +7,7 @@ here the chunks are found by walking from one to the next. Source: http://wiki.r
 from __future__ import annotations
 
 import bz2
+import contextlib
 import struct
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -58,11 +59,16 @@ class BagFile:
         self.connections: dict[int, Connection] = {}
         self.num_skipped_bytes = 0
         """Of the end, where that was cut off."""
-        self._walk()
-        for number in range(len(self._places)):
-            if self.connections:
-                break  # the table at the end names them all, and lacks only where that is cut off
-            list(self.messages(number, ()))
+        try:
+            self._walk()
+            for number in range(len(self._places)):
+                if self.connections:
+                    break  # the table at the end names them all; it lacks where that is cut off
+                with contextlib.suppress(BagError):
+                    list(self.messages(number, ()))
+        except BaseException:
+            self._file.close()
+            raise
 
     def __len__(self) -> int:
         return len(self._places)

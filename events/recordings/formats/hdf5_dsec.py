@@ -15,7 +15,7 @@ from events.packet import SensorSize
 from events.recordings.chunked import ChunkedRecording
 from events.recordings.columns import Clock, clock_of
 from events.recordings.hdf5_file import MARK, Hdf5File, Hdf5Frames, opening, text
-from events.recordings.hdf5_groups import TXYP, GroupChunks, open_group
+from events.recordings.hdf5_groups import TXYP, group_chunks, open_group
 
 NAME = "HDF5 (DSEC)"
 SUFFIXES = (".h5", ".hdf5")
@@ -35,7 +35,7 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
     """Open a file; attributes width and height of it or of ``events`` say the sensor's size."""
     with opening(path) as file:
         offset_us = _offset_us(file)
-        chunks = GroupChunks(file, "events", TXYP, _clock(file, offset_us), "ms_to_idx", offset_us)
+        chunks = group_chunks(file, "events", TXYP, _clock(file, offset_us), "ms_to_idx", offset_us)
         camera = text(file.file.attrs.get("camera", ""))
         frames = _frames(file)
         return open_group(file, chunks, NAME, "events", sensor=sensor, camera=camera, frames=frames)

@@ -13,7 +13,7 @@ from events.packet import SensorSize
 from events.recordings.chunked import ChunkedRecording
 from events.recordings.columns import MICROSECONDS
 from events.recordings.hdf5_file import MARK, Hdf5File, opening
-from events.recordings.hdf5_groups import TXYP, GroupChunks, open_group
+from events.recordings.hdf5_groups import TXYP, group_chunks, open_group
 
 NAME = "HDF5 (M3ED)"
 SUFFIXES = (".h5",)
@@ -34,7 +34,7 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
     """Open the left camera, or the right one of a file without it."""
     with opening(path) as file:
         side = _side(file)
-        chunks = GroupChunks(file, side, TXYP, MICROSECONDS, f"{side}/ms_map_idx")
+        chunks = group_chunks(file, side, TXYP, MICROSECONDS, f"{side}/ms_map_idx")
         return open_group(file, chunks, NAME, side, sensor=sensor or _SENSOR, camera="EVK4")
 
 

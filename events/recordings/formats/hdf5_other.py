@@ -15,7 +15,7 @@ from events.packet import SensorSize
 from events.recordings.chunked import ChunkedRecording
 from events.recordings.columns import ColumnChunks, ColumnNames, clock_of, find_names
 from events.recordings.hdf5_file import MARK, Hdf5File, guarded, opening
-from events.recordings.hdf5_groups import GroupChunks, open_group
+from events.recordings.hdf5_groups import group_chunks, open_group
 from events.recordings.recording import RecordingError
 from events.recordings.tables import table_layout
 
@@ -40,7 +40,7 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
     with opening(path) as file:
         found = _find_columns(file)
         if found is not None:
-            chunks: ColumnChunks = GroupChunks(file, *found)
+            chunks = group_chunks(file, *found)
             return open_group(file, chunks, NAME, found[0] or "events", sensor=sensor)
         table = file.dataset("events")
         if table is not None and table.ndim == 2 and table.shape[1] == 4:

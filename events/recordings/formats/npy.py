@@ -6,6 +6,7 @@ Its rows are read from the file as they are asked for. Pickled objects are not r
 from __future__ import annotations
 
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any
 
 import numpy as np
@@ -15,7 +16,7 @@ from events.recordings.arrays import columns_of_array
 from events.recordings.chunked import ChunkedRecording
 from events.recordings.columns import Column, ColumnChunks, sensor_of
 from events.recordings.file_bytes import FileBytes
-from events.recordings.recording import Damage, RecordingError
+from events.recordings.recording import RecordingError
 
 NAME = "numpy (npy)"
 SUFFIXES = (".npy",)
@@ -37,21 +38,11 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
     rows = _FileRows(path)
     try:
         num_events, read, clock, _ = columns_of_array(rows, path)
-        chunks = _Rows(num_events, read, clock, rows.close)
-        chunks.num_cut = rows.num_cut
+        chunks = ColumnChunks(num_events, read, clock, rows.close, num_cut=rows.num_cut)
         return ChunkedRecording(path, chunks, NAME, sensor or sensor_of(chunks))
     except BaseException:
         rows.close()
         raise
-
-
-class _Rows(ColumnChunks):
-    num_cut = 0
-
-    @property
-    def damage(self) -> Damage:
-        """Rows that the file's end cut off."""
-        return Damage(lost_events=self.num_cut)
 
 
 class _FileRows:
@@ -66,7 +57,7 @@ class _FileRows:
                     header = np.lib.format.read_array_header_2_0
                 shape, is_fortran, self.dtype = header(file)
                 self._start = file.tell()
-        except (OSError, ValueError, EOFError) as error:
+        except (OSError, ValueError, EOFError, SyntaxError, TokenError, TypeError) as error:
             text = str(error).splitlines()[0] if str(error) else type(error).__name__
             raise RecordingError(f"{path} is damaged: {text}") from None
         if self.dtype.hasobject or not shape:

@@ -11,6 +11,7 @@ from __future__ import annotations
 import zipfile
 import zlib
 from pathlib import Path
+from tokenize import TokenError
 
 import numpy as np
 
@@ -18,12 +19,25 @@ from events.packet import SensorSize
 from events.recordings.arrays import columns_of_arrays
 from events.recordings.chunked import ChunkedRecording
 from events.recordings.columns import Column, ColumnChunks, sensor_of
-from events.recordings.recording import Damage, RecordingError
+from events.recordings.recording import RecordingError
 
 NAME = "numpy (npz)"
 SUFFIXES = (".npz",)
 HAS_MARK = True
 _ZIP = b"PK\x03\x04"
+_DAMAGE = (
+    OSError,
+    ValueError,
+    EOFError,
+    KeyError,
+    TypeError,
+    SyntaxError,
+    NotImplementedError,
+    TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+)
+"""What numpy and zipfile raise for bytes that are not as they should be."""
 _NIMAGENET = SensorSize(640, 480)
 
 
@@ -45,21 +59,11 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
             "is a data set to train on, not a recording"
         )
     num_events, read, clock, num_cut = columns_of_arrays(arrays, path)
-    chunks = _Arrays(num_events, read, clock, arrays.clear)
-    chunks.num_cut = num_cut
+    chunks = ColumnChunks(num_events, read, clock, arrays.clear, num_cut=num_cut)
     size = _size(arrays) or sensor or sensor_of(chunks)
     if "event_data" in arrays and sensor is None:
         size = SensorSize(max(size.width, _NIMAGENET.width), max(size.height, _NIMAGENET.height))
     return ChunkedRecording(path, chunks, NAME, size)
-
-
-class _Arrays(ColumnChunks):
-    num_cut = 0
-
-    @property
-    def damage(self) -> Damage:
-        """Rows that one of the columns lacks."""
-        return Damage(lost_events=self.num_cut)
 
 
 def _load(path: Path) -> dict[str, Column]:
@@ -67,11 +71,15 @@ def _load(path: Path) -> dict[str, Column]:
         # Opened here: numpy would leave a damaged file open.
         with path.open("rb") as file, np.load(file, allow_pickle=False) as found:
             return {name: found[name] for name in found.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile, zlib.error, KeyError) as error:
+    except _DAMAGE as error:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         if "allow_pickle" in text:
-            text = "it holds pickled objects, which could run any program"
-        raise RecordingError(f"{path} cannot be read: {text}") from None
+            raise RecordingError(
+                f"{path} holds pickled objects, which could run any program: save plain arrays"
+            ) from None
+        if isinstance(error, OSError):
+            text = "what is in it does not lie where it says"
+        raise RecordingError(f"{path} is damaged: {text}") from None
     except MemoryError:
         raise RecordingError(
             f"{path} does not fit into memory: convert it to .h5 on a larger machine"

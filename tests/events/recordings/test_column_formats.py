@@ -197,9 +197,11 @@ def test_noise_amid_a_file_is_counted_or_told_in_one_line(layout: Layout, tmp_pa
     path = written(layout, tmp_path, some_events(layout))
     data = path.read_bytes()
     random = np.random.default_rng(3)
-    for _ in range(8):
+    for turn in range(10):
         noisy = bytearray(data)
-        start = int(random.integers(64, len(data) - 40))
+        start = (
+            int(random.integers(8, len(data) - 40)) if turn % 2 else int(random.integers(8, 200))
+        )
         noisy[start : start + 40] = random.bytes(40)
         path.write_bytes(noisy)
         with read_or_one_line(path), opened(path) as recording:

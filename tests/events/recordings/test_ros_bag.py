@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -88,6 +89,25 @@ def test_a_bag_whose_recorder_was_killed_is_read_up_to_there(write: object, tmp_
         assert 300 <= len(found) < 700
         assert_same(found, events[: len(found)])
         assert recording.damage.skipped_bytes > 0
+
+
+def test_a_bag_without_its_table_is_read_around_a_damaged_chunk(tmp_path: Path) -> None:
+    path = tmp_path / "a.bag"
+    messages = [
+        ("dvs_msgs/EventArray", "/dvs/events", event_array(EVENTS[k : k + 1])) for k in range(12)
+    ]
+    write_bag(path, messages)
+    data = bytearray(path.read_bytes())
+    data[data.rfind(b"topic=") - 60 :] = b""  # the connections at the end
+    third = data.find(
+        b"compression=", data.find(b"compression=", data.find(b"compression=") + 1) + 1
+    )
+    data[third + 40 : third + 80] = b"\xff" * 40
+    path.write_bytes(data)
+    with open_recording(path) as recording:
+        found = recording.events_between(0, 2**61).events
+        assert 6 <= len(found) < 12
+        assert recording.damage.damaged_packets == 1
 
 
 def test_a_bag_without_events_says_what_it_has(tmp_path: Path) -> None:
