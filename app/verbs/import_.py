@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from app.cli import UserError
+
+if TYPE_CHECKING:
+    from events.representations.representation import Spec
+    from models.card import ModelCard
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -22,6 +28,13 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, required=True, help="model file to write (.safetensors)"
     )
+    parser.add_argument(
+        "--data-set", metavar="NAME", help="the authors' input for one of their data sets"
+    )
+    parser.add_argument(
+        "--input-size", metavar="WxH", type=_size, help="of the network's input; default: theirs"
+    )
+    parser.add_argument("--window-us", type=int, metavar="N", help="default: theirs")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 
@@ -29,9 +42,12 @@ def run(args: argparse.Namespace) -> int:
     """Write the model file, and say what it is and what its users should know."""
     _check(args)
     from models.model_file import save_model
-    from models.official.official import read_official
+    from models.official.official import read_official, spec_of
 
+    spec = spec_of(args.name, args.data_set) if args.data_set else None
     module, card = read_official(args.name, args.checkpoint)
+    card = _changed(card, args, spec)
+    _check_size(card, module.encoder.strides[-1])
     save_model(args.output, module, card)
     num_weights = sum(value.numel() for value in module.parameters())
     lines = [
@@ -46,6 +62,32 @@ def run(args: argparse.Namespace) -> int:
     ]
     print("\n".join(lines))  # noqa: T201
     return 0
+
+
+def _changed(card: ModelCard, args: argparse.Namespace, spec: Spec | None) -> ModelCard:
+    """Return the card with what the options say in place of the authors' choice."""
+    if args.input_size:
+        width, height = args.input_size
+        card = replace(card, input_width=width, input_height=height)
+    if args.window_us is not None:
+        card = replace(card, window_us=args.window_us)
+    return replace(card, spec=spec) if spec else card
+
+
+def _check_size(card: ModelCard, cell: int) -> None:
+    if card.input_width % cell or card.input_height % cell:
+        raise UserError(
+            f"--input-size must be multiples of {cell} pixels for {card.name}, got "
+            f"{card.input_width}x{card.input_height}"
+        )
+
+
+def _size(text: str) -> tuple[int, int]:
+    """Return width and height of "640x480"."""
+    width, _, height = text.partition("x")
+    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
+        raise argparse.ArgumentTypeError(f"a size is WIDTHxHEIGHT, such as 640x480, got {text!r}")
+    return int(width), int(height)
 
 
 def _check(args: argparse.Namespace) -> None:

@@ -35,9 +35,9 @@ PREFIXES = ("event_encoder.",)
 """Before the encoder's names where all of the alignment's network was saved."""
 HEAD_WIDTH = 64
 SIZES = {384: "s", 768: "b", 1024: "l"}
+SPECS = {name: red_blue.published(name) for name in red_blue.STATISTICS}
 NOTES = (
-    "mean and deviation of the input are N-ImageNet's; other data sets have their own "
-    "(events.representations.red_blue.published)",
+    f"the input's mean and deviation are N-ImageNet's unless --data-set says: {', '.join(SPECS)}",
     "positions are interpolated bilinearly, as in the release, not as DINOv2 does",
     "the authors' windows are whole recordings (N-ImageNet, about 50 ms) or the time from one "
     "picture to the next (DSEC, 50 ms)",
@@ -69,7 +69,7 @@ def read(path: Path) -> tuple[Perception, ModelCard]:
             image_size=round((num_positions - 1) ** 0.5) * patch_size,
             position_mode="bilinear",
         ),
-        spec=red_blue.published("n_imagenet"),
+        spec=SPECS["n_imagenet"],
         window_us=50_000,
         stride_us=20_000,
         height=16 * patch_size,

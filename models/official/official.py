@@ -1,7 +1,8 @@
 """The contract of published checkpoints: a file here reads one paper's weights into our encoders.
 
 Such a file has ``TITLE``, ``ARXIV`` and ``read(path) -> (Perception, ModelCard)``: a bare encoder
-with the weights, and a card that says how it must be fed: as its authors fed it.
+with the weights, and a card that says how it must be fed: as its authors fed it. Where they fed it
+each data set in its own way, ``SPECS`` names the representations.
 
 Reading is strict. Every tensor of a checkpoint is used, or dropped for a reason that the card
 repeats; a tensor that is missing, unknown or of another shape ends the reading in one line.
@@ -95,6 +96,22 @@ def read_official(name: str, path: Path) -> tuple[Perception, ModelCard]:
         )
     model: tuple[Perception, ModelCard] = _module(name).read(path)
     return model
+
+
+def spec_of(name: str, data_set: str) -> Spec:
+    """Return the representation on which a published encoder was trained with one data set.
+
+    Raises:
+        OfficialError: its authors did not have that data set, or fed all of them alike.
+    """
+    specs: Mapping[str, Spec] = getattr(_module(name), "SPECS", {})
+    if not specs:
+        raise OfficialError(f"{name} is fed all data sets alike: leave the data set out")
+    if data_set not in specs:
+        raise OfficialError(
+            f"{name} knows no data set {data_set!r}: choose from {', '.join(specs)}"
+        )
+    return specs[data_set]
 
 
 def read_tensors(path: Path, nested: Iterable[str] = ()) -> dict[str, Tensor]:

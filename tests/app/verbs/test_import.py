@@ -7,6 +7,7 @@ import pytest
 import torch
 
 from app.cli import EXIT_FAILED, main
+from events.representations import red_blue
 from export.onnx_card import read_card
 from models.model_file import load_model
 
@@ -58,6 +59,34 @@ def test_a_published_checkpoint_becomes_an_engine_that_runs(
     with np.load(tmp_path / "arrays" / "window_000001.npz") as window:
         assert window["tokens"].shape == (64, 16, 16)
         assert np.isfinite(window["tokens"]).all()
+
+
+def test_the_authors_choices_can_be_changed(tmp_path: Path) -> None:
+    checkpoint, model = write_checkpoint(tmp_path / "gra.pt"), tmp_path / "gep.safetensors"
+    arguments = ["import", "official", "gep", str(checkpoint), "-o", str(model)]
+    options = ["--data-set", "dsec", "--input-size", "70x42", "--window-us", "20000"]
+    assert main([*arguments, *options]) == 0
+    _, card = load_model(model)
+    assert card.spec == red_blue.published("dsec")
+    assert (card.input_width, card.input_height, card.window_us) == (70, 42, 20_000)
+
+
+@pytest.mark.parametrize(
+    ("option", "reason"),
+    [
+        (["--input-size", "70x40"], "must be multiples of 14 pixels for gep_64, got 70x40"),
+        (["--data-set", "kitti"], "gep knows no data set 'kitti': choose from dsec"),
+        (["--window-us", "0"], "window_us must be at least 1, got 0"),
+    ],
+)
+def test_impossible_changes_are_refused(
+    option: list[str], reason: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    checkpoint, model = write_checkpoint(tmp_path / "gra.pt"), tmp_path / "gep.safetensors"
+    arguments = ["import", "official", "gep", str(checkpoint), "-o", str(model), *option]
+    assert main(arguments) == EXIT_FAILED
+    assert reason in capsys.readouterr().err
+    assert not model.exists()
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,7 @@ from models.official.official import (
     official_names,
     read_official,
     read_tensors,
+    spec_of,
 )
 
 
@@ -88,6 +89,12 @@ def test_the_card_feeds_an_encoder_as_its_authors_did(
     assert card.spec == spec
     assert (card.input_height, card.input_width) == size
     assert "mask_token" in str(card.provenance["dropped"]) or name == "clip_event"
+
+
+def test_only_an_encoder_of_several_inputs_knows_data_sets() -> None:
+    assert spec_of("gep", "dsec") == red_blue.published("dsec")
+    with pytest.raises(OfficialError, match="scaleevent is fed all data sets alike"):
+        spec_of("scaleevent", "dsec")
 
 
 def test_half_precision_is_read_as_float32(tmp_path: Path) -> None:
