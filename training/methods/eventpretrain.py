@@ -32,10 +32,12 @@ from models.masking import MaskableEncoder
 from models.perception import Perception
 from models.projection import TeacherProjection, token_mlp
 from models.reconstruction import DecoderConfig, Reconstruction
+from models.teachers.open import open_teacher
 from models.teachers.teacher import Teacher
 from training.augmentation import ViewConfig, Views, draw_views
 from training.data.batch import Batch, Pairs
 from training.data.feed import Feed
+from training.difference_map import difference_map
 from training.layer_rates import LayerRates, layer_groups
 from training.losses.masked_reconstruction import (
     masked_reconstruction,
@@ -58,8 +60,6 @@ if TYPE_CHECKING:
     from training.recipe import Recipe
 
 HEADS_FILE = "heads.safetensors"
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in grey, ITU-R BT.601."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -121,8 +121,6 @@ class Config(MethodConfig):
             raise ValueError(f"stage {self.stage} needs --method.teacher: a hub name or a folder")
         if len({(stage.height, stage.width) for stage in recipe.stages}) > 1:
             raise ValueError("the queue holds one grid of positions: give all stages one size")
-        from models.teachers.open import open_teacher
-
         return TokenContrast(self, module, card, open_teacher(self.teacher))
 
 
@@ -254,23 +252,6 @@ class TokenContrast(Method):
         if images.shape[2:] != size:
             images = nn.functional.interpolate(images, size, mode="bilinear", antialias=True)
         return self.teacher.tokens(images)
-
-
-def difference_map(pairs: Pairs, kind: Literal["linear", "log"]) -> Tensor:
-    """Return (B, 1, H, W), the grey at the window's end less that at its start, in [-1, 1].
-
-    ``log``: of the natural logarithms of 8-bit greys plus 1, in [-5.6, 5.6].
-    """
-    end, start = grey(pairs.images), grey(pairs.previous)
-    if kind == "log":
-        return (end * 255).log1p() - (start * 255).log1p()
-    return end - start
-
-
-def grey(images: Tensor) -> Tensor:
-    """Return (B, 1, H, W) in [0, 1] of (B, 3, H, W) uint8 RGB."""
-    weights = torch.tensor(LUMA, device=images.device).reshape(1, 3, 1, 1)
-    return (images.float() / 255 * weights).sum(1, keepdim=True)
 
 
 def _views(config: Config, batch: Batch) -> Views:

@@ -30,7 +30,7 @@ from models.representations.activity import (
 from models.teachers.open import open_teacher
 from models.teachers.teacher import Teacher
 from models.transformer_encoder import TransformerEncoder
-from training.data.batch import Batch
+from training.data.batch import Batch, Pairs
 from training.data.feed import Feed
 from training.losses.masked_l1 import Form, masked_l1
 from training.losses.token_similarity import token_similarity
@@ -104,8 +104,11 @@ class ScaleEvent(Method):
                 value.requires_grad_(True)
 
     def forward(self, batch: Batch) -> StepOutput:
-        config, pairs = self.config, batch.paired()
-        student = self.module.encoder.tokens(batch.events)
+        return self.compare(self.module.encoder.tokens(batch.events), batch.paired())
+
+    def compare(self, student: Tokens, pairs: Pairs) -> StepOutput:
+        """Return the loss of the student's tokens against the teacher's of the pictures."""
+        config = self.config
         teacher = self.teacher.tokens(pairs.images)
         active_BN = self.active(pairs.counts, student)
         tokens = (student.patches_BND, teacher.patches_BND, active_BN)
