@@ -99,9 +99,7 @@ def test_a_bag_without_its_table_is_read_around_a_damaged_chunk(tmp_path: Path) 
     write_bag(path, messages)
     data = bytearray(path.read_bytes())
     data[data.rfind(b"topic=") - 60 :] = b""  # the connections at the end
-    third = data.find(
-        b"compression=", data.find(b"compression=", data.find(b"compression=") + 1) + 1
-    )
+    third = [match.start() for match in re.finditer(b"compression=", data)][2]
     data[third + 40 : third + 80] = b"\xff" * 40
     path.write_bytes(data)
     with open_recording(path) as recording:
