@@ -43,8 +43,9 @@ def published_rows() -> Iterator[Row]:
     for sensor in (DAVIS, VGA):
         for num_events in (10_000, 100_000, 1_000_000):
             packet = moving_edges(sensor, num_events, 50_000)
-            for kind in SPECS:
-                for is_cold in (False, True):
+            # A million events fill the caches themselves.
+            for is_cold in (False, True) if num_events < 1_000_000 else (False,):
+                for kind in SPECS:
                     yield from _compared(kind, packet, c_loops, is_cold=is_cold)
 
 
@@ -113,7 +114,7 @@ def _compared(
     *,
     is_cold: bool,
 ) -> Iterator[Row]:
-    num_rounds = 15 if len(packet) <= 100_000 else 9
+    num_rounds = 11 if len(packet) <= 100_000 else 5
     costs_ms = shuffled_ms(_calls(kind, packet, c_loops), is_cold=is_cold, num_rounds=num_rounds)
     rates = {name: len(packet) * 1e-3 / cost for name, cost in costs_ms.items()}
     ours, state = rates.pop("ours"), "cold" if is_cold else "warm"
