@@ -15,10 +15,8 @@ from torch import Tensor
 from events.representations import count_map
 from models.card import ModelCard
 from models.encoders import clip_vision
-from models.official.official import (
-    Published,
+from models.official.layout import (
     Source,
-    build_model,
     count_blocks,
     first_prefix,
     read_tensors,
@@ -26,6 +24,7 @@ from models.official.official import (
     third,
     under,
 )
+from models.official.official import Published, build_model
 from models.perception import Perception
 
 TITLE = "Expanding Event Modality Applications through a Robust CLIP-Based Encoder"

@@ -19,16 +19,15 @@ from models.card import ModelCard
 from models.encoders import conv_vit, swin, vit
 from models.encoders.encoder import EncoderConfig
 from models.layers import sincos_positions
-from models.official.official import (
+from models.official.layout import (
     OfficialError,
-    Published,
     Source,
-    build_model,
     count_blocks,
     read_tensors,
     shape_of,
     third,
 )
+from models.official.official import Published, build_model
 from models.perception import Perception
 
 TITLE = (

@@ -15,10 +15,8 @@ from pathlib import Path
 from events.representations import red_blue
 from models.card import ModelCard
 from models.encoders import dinov2
-from models.official.official import (
-    Published,
+from models.official.layout import (
     Source,
-    build_model,
     count_blocks,
     first_prefix,
     read_tensors,
@@ -26,6 +24,7 @@ from models.official.official import (
     third,
     under,
 )
+from models.official.official import Published, build_model
 from models.perception import Perception
 
 TITLE = "Generative Event Pretraining with Foundation Model Alignment"

@@ -17,11 +17,9 @@ from torch import Tensor
 from events.representations import voxel_image
 from models.card import ModelCard
 from models.encoders import dinov3
-from models.official.official import (
+from models.official.layout import (
     OfficialError,
-    Published,
     Source,
-    build_model,
     count_blocks,
     first_prefix,
     read_tensors,
@@ -29,6 +27,7 @@ from models.official.official import (
     third,
     under,
 )
+from models.official.official import Published, build_model
 from models.perception import Perception
 
 TITLE = "Scaling Dense Event-Stream Pretraining from Visual Foundation Models"

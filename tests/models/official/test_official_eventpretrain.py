@@ -12,7 +12,10 @@ from torch.nn.functional import conv2d, gelu, layer_norm, linear
 from events.representations.voxel_grid import VoxelGridSpec
 from models.card import ModelCard
 from models.layers import sincos_positions
-from models.official.official import OfficialError, official_names, read_official
+from models.official.layout import (
+    OfficialError,
+)
+from models.official.official import official_names, read_official
 from models.perception import Perception
 
 State = dict[str, Tensor]

@@ -20,15 +20,13 @@ from events.representations import count_map, red_blue, voxel_image
 from models.encoders import clip_vision, dinov2, dinov3
 from models.encoders.encoder import EncoderConfig
 from models.official import clip_event, gep, scaleevent
-from models.official.official import (
+from models.official.layout import (
     OfficialError,
     Source,
     fill,
-    official_names,
-    read_official,
     read_tensors,
-    spec_of,
 )
+from models.official.official import official_names, read_official, spec_of
 
 
 def gep_state() -> State:
