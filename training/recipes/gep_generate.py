@@ -20,7 +20,7 @@ def recipe() -> Recipe:
     As published: both encoders frozen, events and pictures in turn, tokens made once and kept, the
     next token's squared error, AdamW with a decay of 1e-5, a cosine to 0. Smaller than published
     (in brackets): 64 tokens a frame (256), 6 blocks (12), a context of 512 tokens (4,096: both
-    of several event and image pairs), 900 steps (up to a million) at 3e-4 (1e-4). With the public
+    of several event and image pairs), 600 steps (up to a million) at 3e-4 (1e-4). With the public
     teacher and an encoder aligned to it:
 
         saccade train gep_generate --initial out/gep_align/model.safetensors
@@ -35,7 +35,7 @@ def recipe() -> Recipe:
         name="gep-generate",
         initial="out/gep_align/model.safetensors",
         encoder=replace(aligned.encoder, initial=None),
-        stages=(Stage(steps=900, height=64, width=64, batch_size=8),),
+        stages=(Stage(steps=600, height=64, width=64, batch_size=8),),
         data=token_stream.Config(
             sequences={"camvid": 120, "seven_scenes": 120, "synthetic": 60, "tiny_imagenet": 480},
             window_tokens=CONTEXT_TOKENS,
