@@ -7,14 +7,13 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from torch import Tensor
-from torch.nn.functional import normalize
 
 from models.teachers.pretrained import PretrainedTeacher
 from training.data.dataset import Split
 from training.data.features import FeatureCache, Rows, cache_folder
 from training.data.still import StillSet
 from training.data.unseen import unseen_synsets
-from training.probe import knn, linear_probe, share_right
+from training.probe import FloatArray, IntArray, knn, linear_probe, share_right
 from training.prompts import TEMPLATES
 
 BATCH_SIZE = 64
@@ -28,12 +27,12 @@ def teacher_scores(teacher: PretrainedTeacher, pictures: StillSet) -> dict[str, 
     training saw and did not see apart by their prompts, each kind among itself.
     """
     synsets = list(pictures.synsets)
-    train, val = (features_of(teacher, pictures, split) for split in ("train", "val"))
-    train_labels, val_labels = (labels_of(pictures, split) for split in ("train", "val"))
-    rows = (train["picture"].numpy(), train_labels.numpy(), val["picture"].numpy(), len(synsets))
+    train, val = features_of(teacher, pictures, "train"), features_of(teacher, pictures, "val")
+    truth = labels_of(pictures, "val")
+    rows = (train["picture"], labels_of(pictures, "train"), val["picture"], len(synsets))
     scores = {
-        "knn": share_right(knn(*rows), val_labels.numpy()),
-        "linear": share_right(linear_probe(*rows), val_labels.numpy()),
+        "knn": share_right(knn(*rows), truth),
+        "linear": share_right(linear_probe(*rows), truth),
     }
     if teacher.embedding_width is not None:
         unseen = set(unseen_synsets(synsets))
@@ -42,30 +41,33 @@ def teacher_scores(teacher: PretrainedTeacher, pictures: StillSet) -> dict[str, 
             "zero_shot_unseen": [i for i, synset in enumerate(synsets) if synset in unseen],
         }
         names = list(pictures.synsets.values())
-        text_CE = teacher.texts([TEMPLATES[0].format(name) for name in names]).cpu()
+        text_CE = teacher.texts([TEMPLATES[0].format(name) for name in names]).cpu().numpy()
         for kind, classes in kinds.items():
-            scores[kind] = zero_shot(val["embedding"], val_labels, text_CE, classes)
+            scores[kind] = zero_shot(val["embedding"], truth, text_CE, classes)
     return scores
 
 
 def zero_shot(
-    embedding_VE: Tensor, labels_V: Tensor, text_CE: Tensor, classes: Sequence[int]
+    embedding_VE: FloatArray, labels_V: IntArray, text_CE: FloatArray, classes: Sequence[int]
 ) -> float:
     """Return the share of pictures of some classes whose nearest text, of these, is their own."""
-    chosen = torch.tensor(classes)
-    mine_V = torch.isin(labels_V, chosen)
-    cosines = normalize(embedding_VE[mine_V], dim=-1) @ normalize(text_CE[chosen], dim=-1).T
-    return float((chosen[cosines.argmax(-1)] == labels_V[mine_V]).double().mean())
+    chosen = np.array(classes)
+    mine_V = np.isin(labels_V, chosen)
+    text_CE = text_CE[chosen] / np.linalg.norm(text_CE[chosen], axis=1, keepdims=True)
+    nearest = chosen[(embedding_VE[mine_V] @ text_CE.T).argmax(1)]
+    return float((nearest == labels_V[mine_V]).mean())
 
 
-def labels_of(pictures: StillSet, split: Split) -> Tensor:
+def labels_of(pictures: StillSet, split: Split) -> IntArray:
     """Return the (N,) indices of the pictures' classes, in the order of ``pictures.synsets``."""
     place = {synset: i for i, synset in enumerate(pictures.synsets)}
     found = (pictures.synset(split, i) for i in range(pictures.num_pictures(split)))
-    return torch.tensor([place[synset] if synset is not None else -1 for synset in found])
+    return np.array([place[synset] if synset is not None else -1 for synset in found])
 
 
-def features_of(teacher: PretrainedTeacher, pictures: StillSet, split: Split) -> dict[str, Tensor]:
+def features_of(
+    teacher: PretrainedTeacher, pictures: StillSet, split: Split
+) -> dict[str, FloatArray]:
     """Return ``picture`` (N, D) and, where there is one, ``embedding`` (N, E), cached on disk."""
     num_pictures = pictures.num_pictures(split)
 
@@ -94,7 +96,7 @@ def features_of(teacher: PretrainedTeacher, pictures: StillSet, split: Split) ->
     )
     cache.fill(look)
     names = ("picture", "embedding") if teacher.embedding_width is not None else ("picture",)
-    return {name: torch.from_numpy(cache.column(name)) for name in names}
+    return {name: cache.column(name) for name in names}
 
 
 def _square(teacher: PretrainedTeacher, pictures: StillSet, split: Split, index: int) -> Tensor:

@@ -5,8 +5,6 @@ from __future__ import annotations
 import argparse
 import logging
 
-from app.cli import UserError
-
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
@@ -23,15 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Print the teacher's kind and its figures."""
     from models.teachers.open import open_teacher
-    from models.teachers.teacher import TeacherError
     from training.data.still import load_still_set
     from training.teacher_scores import teacher_scores
 
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    try:
-        teacher = open_teacher(args.model)
-    except TeacherError as error:
-        raise UserError(str(error)) from None
+    teacher = open_teacher(args.model)
     if args.random:
         teacher.forget()
     kind, size = teacher.model.config.model_type, teacher.preprocessing.size
