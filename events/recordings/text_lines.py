@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import sys
 import warnings
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,6 +20,8 @@ from events.recordings.tables import TableLayout
 BLOCK_BYTES = 1 << 20
 """Lines that start within such a block of the file are a chunk."""
 MAX_LINE_BYTES = 1 << 12
+_COMPILE_BYTES = 1 << 19
+"""Importing numba takes as long as parsing a few blocks: for less only where it is loaded."""
 SEPARATORS = b",;\t"
 _TO_SPACES = bytes.maketrans(SEPARATORS, b" " * len(SEPARATORS))
 
@@ -90,12 +93,24 @@ def numbers_of(data: bytes, num_columns: int) -> tuple[npt.NDArray[np.float64], 
 
     Lines are separated by newlines, numbers by spaces, tabs, commas or semicolons.
     """
+    if len(data) > _COMPILE_BYTES or "numba" in sys.modules:
+        numbers = _compiled(data, num_columns)
+        if numbers is not None:
+            return numbers, 0
     text = data.translate(_TO_SPACES)
-    lines = text.count(b"\n") + (not text.endswith(b"\n"))
-    numbers = _parsed(text)
-    if numbers is not None and len(numbers) == lines * num_columns:
-        return numbers.reshape(-1, num_columns), 0
+    flat = _parsed(text)
+    if flat is not None and len(flat) == (text.count(b"\n") + (text[-1:] != b"\n")) * num_columns:
+        return flat.reshape(-1, num_columns), 0
     return _one_by_one(text, num_columns)
+
+
+def _compiled(data: bytes, num_columns: int) -> npt.NDArray[np.float64] | None:
+    """Return the numbers of regular lines; None where one is not."""
+    from events.recordings.text_kernels import parse_lines
+
+    numbers = np.empty((data.count(b"\n") + 1, num_columns))
+    num_rows = parse_lines(np.frombuffer(data, np.uint8), numbers)
+    return None if num_rows < 0 else numbers[:num_rows]
 
 
 def _one_by_one(text: bytes, num_columns: int) -> tuple[npt.NDArray[np.float64], int]:

@@ -72,6 +72,29 @@ def test_lines_that_are_no_events_are_skipped_and_their_bytes_counted(tmp_path: 
         assert recording.damage.skipped_bytes == len("not an event") + len("7 7") + len("5006000 1")
 
 
+def test_the_compiled_parser_and_the_plain_one_agree_to_the_last_bit() -> None:
+    random = np.random.default_rng(0)
+    numbers = random.integers(-(10**12), 10**12, (400, 4)) // 10 ** random.integers(0, 13, (400, 4))
+    places = random.integers(1, 8, (400, 4))
+    rows = [
+        " ,;\t"[k % 4].join(f"{n}" if k % 3 else f"{n}.{p}0{p}" for n, p in zip(*row, strict=True))
+        for k, row in enumerate(zip(numbers.tolist(), places.tolist(), strict=True))
+    ]
+    text = "\n".join(rows).encode()
+    found = text_lines._compiled(text, 4)
+    plain, num_skipped = text_lines._one_by_one(text.translate(text_lines._TO_SPACES), 4)
+    assert found is not None
+    assert num_skipped == 0
+    np.testing.assert_array_equal(found, plain)
+
+
+@pytest.mark.parametrize(
+    "text", [b"1 2 3\n", b"1 2 3 4 5\n", b"1 2 3 4e2\n", b"1 2 3 -\n", b"1.2.3 4 5 6\n", b"1 2 3 x"]
+)
+def test_the_compiled_parser_leaves_irregular_lines_to_the_plain_one(text: bytes) -> None:
+    assert text_lines._compiled(b"1 2 3 4\n" + text, 4) is None
+
+
 @pytest.mark.parametrize("block", [7, 23, 64, 1000])
 def test_no_line_is_lost_or_doubled_between_blocks(
     block: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
