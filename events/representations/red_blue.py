@@ -43,8 +43,8 @@ class RedBlueSpec(Spec):
     quantization: Quantization = "truncate"
     """How the sensor's image becomes 8-bit, as it is stored."""
     interpolation: Interpolation = "bicubic_antialias"
-    """From the sensor's size to the network's. The default is what bicubic means in Pillow and in
-    torchvision's transforms, with which the encoder was trained."""
+    """From the sensor's size to the network's. The public code's crops are bicubic; the default is
+    what that means in Pillow and in torchvision's transforms."""
     mean: Color = (0.0, 0.0, 0.0)
     """Of red, green and blue over the data set; subtracted from the image in [0, 1]."""
     std: Color = (1.0, 1.0, 1.0)

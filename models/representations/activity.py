@@ -26,7 +26,7 @@ def density_activity(
         threshold: Of a patch.
     """
     height, width = num_patches(tuple(voxels_BCHW.shape), patch_size)
-    magnitudes = voxels_BCHW.double().abs().sum(1)
+    magnitudes = voxels_BCHW.float().abs().sum(1)
     cells = magnitudes.view(-1, height, patch_size, width, patch_size)
     density: Tensor = cells.sum((2, 4))
     return density >= threshold - SLACK
@@ -45,7 +45,7 @@ def rendered_activity(
         is_antialiased: Whether every pixel of a patch counts.
     """
     height, width = image_B3HW.shape[-2:]
-    pixels = image_B3HW.double()
+    pixels = image_B3HW.float()
     first = (height // FIRST_STEP, width // FIRST_STEP)
     for size in (first, num_patches((height, width), patch_size)):
         shrunk = functional.interpolate(
