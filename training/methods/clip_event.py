@@ -47,7 +47,7 @@ GREY = (0.299, 0.587, 0.114)
 class Config(MethodConfig):
     """Teacher and losses; the defaults are the release's pre-training, with gradients in L_ct."""
 
-    teacher: str = "runs/image_text_teacher/teacher"
+    teacher: str = "out/image_text_teacher/teacher"
     """Hub name or local folder of the image-text model; the paper's are CLIP's ViT-B/32 and
     ViT-L/14."""
     prompt: str = "a photo of a {label}"

@@ -50,7 +50,7 @@ PUBLISHED_PATCH = 16
 class Config(MethodConfig):
     """Teacher, weights and mask; the defaults are the release's for ViT-L."""
 
-    teacher: str = "runs/image_teacher_dinov3/teacher"
+    teacher: str = "out/image_teacher_dinov3/teacher"
     """Hub name or local folder of the image model; the paper's is DINOv3."""
     form: Form = "code"
     """``paper``: L1 distances of products of tokens. ``code``: squared distances of cosines, none

@@ -9,7 +9,7 @@ from training.methods import scaleevent
 from training.optim import OptimizerConfig
 from training.recipe import Recipe, Stage
 
-TEACHER = "runs/image_teacher_dinov3/teacher"
+TEACHER = "out/image_teacher_dinov3/teacher"
 
 
 def recipe() -> Recipe:
