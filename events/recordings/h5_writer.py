@@ -28,6 +28,7 @@ COMPRESSIONS = ("blosc", "gzip", "none")
 ROWS = 1 << 16
 """Events of a chunk of the file; so many are written at once."""
 _FLUSH_ROWS = 1 << 22
+_FRAME_ROWS = 256
 _EVENT_COLUMNS = (("t", np.int64), ("x", np.uint16), ("y", np.uint16), ("p", np.uint8))
 
 
@@ -216,7 +217,7 @@ class Hdf5Writer:
             shape=(0, *shape),
             maxshape=(None, *shape),
             dtype=kind,
-            chunks=(1, *shape) if len(shape) > 1 else (ROWS, *shape),
+            chunks=(_chunk_rows(name, shape), *shape),
             **filters,
         )
 
@@ -240,3 +241,10 @@ class Hdf5Writer:
         text = str(error).splitlines()[0] if str(error) else type(error).__name__
         what = "the disk is full" if "No space left" in text else text
         return OSError(f"writing {self.path} failed: {what}")
+
+
+def _chunk_rows(name: str, shape: tuple[int, ...]) -> int:
+    """Return how many rows are stored together: few of what a recording has few of."""
+    if len(shape) > 1:
+        return 1
+    return _FRAME_ROWS if name.startswith("frames/") else ROWS
