@@ -9,6 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from events.packet import EventPacket, SensorSize, empty_packet, pack_events
 from events.representations.letterbox import Letterbox
@@ -116,6 +118,27 @@ def test_the_reference_defines_the_values(spec: Spec, box: Letterbox) -> None:
             expected = reference(packet, spec, box)
             made = spec.network_input(packet, box)
             np.testing.assert_allclose(made, expected, atol=1e-5, err_msg=name)
+
+
+@settings(max_examples=60, deadline=None, derandomize=True)
+@given(
+    kind=st.sampled_from(["red_blue", "count_map", "count_chunks"]),  # sums without rounding
+    sizes=st.tuples(*[st.integers(1, 60)] * 4),
+    num=st.integers(0, 2000),
+    seed=st.integers(0, 99),
+)
+def test_the_reference_defines_the_values_at_any_size(
+    kind: str, sizes: tuple[int, int, int, int], num: int, seed: int
+) -> None:
+    random = np.random.default_rng(seed)
+    sensor = SensorSize(*sizes[:2])
+    place = random.random((2, num)) ** 2 * np.array([[sensor.width], [sensor.height]])
+    t = START_US + np.sort(random.integers(0, DURATION_US, num))
+    events = pack_events(t, *place.astype(int), random.integers(0, 2, num))
+    packet = EventPacket(events, sensor, START_US, END_US)
+    spec, box = module_of(kind).spec(), Letterbox(sensor, *sizes[2:])
+    expected = getattr(module_of(kind), f"{kind}_reference")(packet, spec, box)
+    np.testing.assert_allclose(spec.network_input(packet, box), expected, atol=1e-5)
 
 
 @over_specs
