@@ -158,7 +158,7 @@ class _Extractor:
                 for index in indices[first : first + config.batch_size]
             ]
             grids = torch.from_numpy(np.stack([sample.grid for sample in samples])).to(device)
-            tokens = self.module.encoder.tokens(grids)
+            tokens = self.module.tokens(grids)
             pooled = torch.cat([tokens.prefix_BPD[:, :1].flatten(1), tokens.pooled], dim=1)
             rows, columns = self._middles(tokens.height, tokens.width)
             classes = np.stack([sample.class_ids[rows, columns] for sample in samples])

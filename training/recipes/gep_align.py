@@ -9,6 +9,9 @@ from training.methods import gep_align
 from training.optim import OptimizerConfig
 from training.recipe import Recipe, Stage
 
+SPEC = RedBlueSpec(mean=(0.901, 0.801, 0.901), std=(0.196, 0.238, 0.195))
+"""Normalised by the mean and spread of 400 of the recipe's own windows, as the release normalises
+each data set by its own (DSEC's are 0.90 0.80 0.89 and 0.22 0.29 0.22)."""
 TEACHER = "out/image_teacher/teacher"
 
 
@@ -30,7 +33,7 @@ def recipe() -> Recipe:
     return Recipe(
         name="gep-align",
         stages=(Stage(steps=800, height=64, width=64, batch_size=32),),
-        spec=RedBlueSpec(),
+        spec=SPEC,
         data=mixture.Config(
             shares={"tiny_imagenet": 0.7, "camvid": 0.2, "seven_scenes": 0.1},
             draw="batch",
