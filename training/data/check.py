@@ -15,7 +15,7 @@ from events.recordings.open import open_recording
 from events.recordings.recording import RecordingError
 from training.data.catalogue import dataset_class
 from training.data.dataset import Split
-from training.data.folder import DataError
+from training.data.folder import DataError, MissingDataError
 
 SPAN_US = 100_000
 """How much of a recording is held at once while all of it is read."""
@@ -56,10 +56,10 @@ class Report:
     """What a data set's check came to."""
 
     name: str
-    state: Literal["found", "missing", "made"] = "found"
-    """``made`` is of a set that needs no files."""
+    state: Literal["found", "missing", "corrupt", "made"] = "found"
+    """``corrupt`` is of a set that cannot be opened, ``made`` of one that needs no files."""
     reason: str = ""
-    """Why it is missing, in one line."""
+    """Why it is missing or corrupt, in one line."""
     num_files: Counter[tuple[Split | None, str]] = field(default_factory=Counter)
     """Files that are well, by split and label."""
     num_missing: int = 0
@@ -67,8 +67,8 @@ class Report:
 
     @property
     def is_whole(self) -> bool:
-        """Whether no file that should be there is missing or corrupt."""
-        return self.num_missing == self.num_corrupt == 0
+        """Whether no file is corrupt, and none is missing of a set that is there."""
+        return self.num_missing == self.num_corrupt == 0 and self.state != "corrupt"
 
     def of_split(self, split: Split) -> dict[str, int]:
         """Return the number of files of each label, in the order of the labels."""
@@ -92,7 +92,8 @@ def check_dataset(
     try:
         dataset = made(root)
     except (DataError, RecordingError, OSError) as error:
-        result.state, result.reason = "missing", str(error).splitlines()[0]
+        result.state = "missing" if isinstance(error, MissingDataError) else "corrupt"
+        result.reason = str(error).splitlines()[0]
         return result
     if not isinstance(dataset, Checkable):
         result.state = "made"

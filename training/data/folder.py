@@ -15,6 +15,10 @@ class DataError(Exception):
     """A data set is not where it should be, or not whole; the message says what is missing."""
 
 
+class MissingDataError(DataError):
+    """There is nothing of it."""
+
+
 def data_folder() -> Path:
     """Return the folder of the data sets: $SACCADE_DATA, else ../shared/data."""
     return Path(os.environ.get(DATA_VARIABLE, "../shared/data"))
@@ -24,10 +28,10 @@ def require(path: Path) -> Path:
     """Return ``path`` if it is there.
 
     Raises:
-        DataError: it is not.
+        MissingDataError: it is not.
     """
     if not path.exists():
-        raise DataError(f"no {path}: set {DATA_VARIABLE} to the folder of the data sets")
+        raise MissingDataError(f"no {path}: set {DATA_VARIABLE} to the folder of the data sets")
     return path
 
 

@@ -1,0 +1,197 @@
+"""Data sets of labelled recordings: a set says where its files are, all else is one piece here."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from itertools import groupby
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from PIL import Image
+
+from events.packet import EventPacket, SensorSize
+from events.recordings.open import open_recording
+from training.data.check import Finding, check_recording
+from training.data.dataset import LabelledWindow, Split
+from training.data.folder import DATA_VARIABLE, DataError, MissingDataError
+
+MOST_LOST = 0.01
+"""Share of a window's events; a recording that has lost more is not learnt from."""
+SPLIT_SEED = 123
+TRAIN_SHARE = 0.8
+SPLITS: tuple[Split, Split] = ("train", "val")
+
+
+class Clip(NamedTuple):
+    """A labelled recording, or a labelled part of one."""
+
+    path: Path
+    label: str
+    start_us: int | None = None
+    end_us: int | None = None
+    """The part in [start_us, end_us) of the file's own clock; None is to its ends."""
+
+
+class RecordedSet:
+    """One window a clip: all its events or, with ``num_events``, a run of so many of them.
+
+    The run starts anywhere in training and is the middle one else; a shorter clip is taken whole.
+    The window's length is that of what was recorded, whatever is asked for, and its sensor is the
+    recording's own.
+
+    Args:
+        home: Folder that all clips are under.
+        clips: Of each split.
+    """
+
+    name: str
+    layout: str
+    """What the folder of the data sets must hold, in one line."""
+    sensor: SensorSize | None = None
+    """The sensor's size, where files do not say it."""
+    num_events: int | None = None
+    """Events of a window; None is the whole clip."""
+    segmentation_labels: tuple[str, ...] = ()
+
+    def __init__(self, home: Path, clips: Mapping[Split, Sequence[Clip]]) -> None:
+        self.home = home
+        self.labels: dict[Split, list[str]] = {}
+        self._paths: dict[Split, npt.NDArray[np.bytes_]] = {}
+        self._spans: dict[Split, list[tuple[int | None, int | None]]] = {}
+        for split in SPLITS:
+            # A million paths: bytes in one array take a tenth of what objects do.
+            paths = [os.fsencode(clip.path.relative_to(home)) for clip in clips[split]]
+            self._paths[split] = np.array(paths, np.bytes_)
+            self.labels[split] = [clip.label for clip in clips[split]]
+            has_parts = any(clip[2:] != (None, None) for clip in clips[split])
+            self._spans[split] = [clip[2:] for clip in clips[split]] if has_parts else []
+        self.recognition_labels = tuple(sorted({*self.labels["train"], *self.labels["val"]}))
+        if not self.recognition_labels:
+            raise MissingDataError(
+                f"{home} holds nothing of {self.name}: it must hold {self.layout}"
+            )
+
+    def num_windows(self, split: Split) -> int:
+        return len(self.labels[split])
+
+    def clip(self, split: Split, index: int) -> Clip:
+        """Return what window ``index`` is taken from."""
+        path = self.home / os.fsdecode(bytes(self._paths[split][index]))
+        span = self._spans[split][index] if self._spans[split] else (None, None)
+        return Clip(path, self.labels[split][index], *span)
+
+    def picture_path(self, clip: Clip) -> Path | None:
+        """Return where the picture that a clip was recorded from lies; None where there is none."""
+        return None
+
+    def window(
+        self,
+        split: Split,
+        index: int,
+        seed: int,
+        sensor: SensorSize,
+        window_us: int,
+        *,
+        augment: bool = False,
+        with_images: bool = False,
+    ) -> LabelledWindow:
+        clip = self.clip(split, index)
+        packet = read_clip(clip, self.sensor)
+        if self.num_events is not None:
+            rng = np.random.default_rng((seed, index)) if augment else None
+            packet = run_of(packet, self.num_events, rng)
+        path = self.picture_path(clip) if with_images else None
+        image = None if path is None else read_picture(path, packet.sensor)
+        return LabelledWindow(packet=packet, label=clip.label, image=image, previous=image)
+
+    def check(self, *, deep: bool) -> Iterator[Finding]:
+        """Yield a finding for each recording; of one in many parts without a label."""
+        for split in SPLITS:
+            clips = (self.clip(split, i) for i in range(self.num_windows(split)))
+            for path, parts in groupby(clips, key=lambda clip: clip.path):
+                labels = [clip.label for clip in parts]
+                label = labels[0] if len(labels) == 1 else ""
+                yield check_recording(path, split, label, deep=deep, sensor=self.sensor)
+
+
+def read_clip(clip: Clip, sensor: SensorSize | None = None) -> EventPacket:
+    """Return a clip's events.
+
+    Raises:
+        RecordingError: the file cannot be read.
+        DataError: it is too damaged, or holds no events there.
+    """
+    with open_recording(clip.path, sensor) as recording:
+        start_us = recording.start_us if clip.start_us is None else clip.start_us
+        end_us = recording.end_us if clip.end_us is None else clip.end_us
+        packet = recording.events_between(start_us, end_us)
+        damage = recording.damage
+    if damage.num_lost > MOST_LOST * (len(packet) + damage.num_lost):
+        raise DataError(f"{clip.path} is damaged: {damage}")
+    if not len(packet):
+        part = "" if clip.start_us is None else f" in [{start_us}, {end_us}) us"
+        raise DataError(f"{clip.path} holds no events{part}")
+    return packet
+
+
+def run_of(packet: EventPacket, num_events: int, rng: np.random.Generator | None) -> EventPacket:
+    """Return ``num_events`` consecutive events: anywhere, or without ``rng`` the middle ones."""
+    spare = len(packet) - num_events
+    if spare <= 0:
+        return packet
+    first = spare // 2 if rng is None else int(rng.integers(spare + 1))
+    events = packet.events[first : first + num_events]
+    return EventPacket(events, packet.sensor, int(events["t"][0]), int(events["t"][-1]) + 1)
+
+
+def read_picture(path: Path, sensor: SensorSize) -> npt.NDArray[np.uint8]:
+    """Return a picture as (H, W, 3) RGB, stretched over the whole sensor."""
+    with Image.open(path) as file:
+        size = (sensor.width, sensor.height)
+        return np.asarray(file.convert("RGB").resize(size, Image.Resampling.BILINEAR))
+
+
+def home_of(root: Path, names: Sequence[str], layout: str) -> Path:
+    """Return the first of some folders that is under ``root``, or ``root`` if it is named so.
+
+    Raises:
+        MissingDataError: there is none; the message says what it must hold.
+    """
+    for home in [*(root / name for name in names), root]:
+        if home.is_dir() and home.name in names:
+            return home
+    raise MissingDataError(
+        f"no {root / names[0]}: set {DATA_VARIABLE} or the root to a folder that holds {layout}"
+    )
+
+
+def in_class_folders(folder: Path, suffix: str) -> list[Clip]:
+    """Return the recordings ``folder/<label>/*suffix``, in order; an underscore reads as a space.
+
+    Raises:
+        MissingDataError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise MissingDataError(f"no {folder}: the data set is not whole")
+    clips = []
+    for home in sorted(each for each in folder.iterdir() if each.is_dir()):
+        label = home.name.replace("_", " ")
+        names = sorted(name for name in os.listdir(home) if name.endswith(suffix))
+        clips += [Clip(home / name, label) for name in names]
+    return clips
+
+
+def eighty_twenty(clips: Sequence[Clip]) -> dict[Split, list[Clip]]:
+    """Split at random where a set has no split of its own: 80 % to train with, seed 123.
+
+    ECDP's protocol (Yang et al., "Event Camera Data Pre-training", ICCV 2023, arXiv 2301.01928);
+    which recording falls where is not published, so the draw is ours: the order of the clips,
+    shuffled by numpy's legacy generator, whose stream never changes.
+    """
+    order = np.random.RandomState(SPLIT_SEED).permutation(len(clips))
+    num_train = round(TRAIN_SHARE * len(clips))
+    halves = (np.sort(order[:num_train]), np.sort(order[num_train:]))
+    return {split: [clips[i] for i in half] for split, half in zip(SPLITS, halves, strict=True)}
