@@ -11,14 +11,15 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Any, ClassVar, Literal, Self
 
 import torch
 from torch import Tensor, nn
-from torch.utils.checkpoint import checkpoint
 
 from models.encoders.encoder import Encoder, EncoderConfig, Tokens
+from models.layers import run_block
 from models.published_weights import published_settings, published_weights
 
 NUM_MAPS = 4
@@ -200,13 +201,10 @@ class TransformerEncoder(Encoder):
         """Return the (B, T, D) tokens after the wanted blocks, not normalised."""
         patches_BND = self.patches(events).flatten(2).transpose(1, 2)
         tokens_BTD, options = self.start(patches_BND, self._positions(events))
-        recompute = self.activation_checkpointing and torch.is_grad_enabled()
+        recompute = self.activation_checkpointing
         chosen = []
         for i, block in enumerate(islice(self.blocks, wanted[-1] + 1)):
-            if recompute:
-                tokens_BTD = checkpoint(block, tokens_BTD, use_reentrant=False, **options)
-            else:
-                tokens_BTD = block(tokens_BTD, **options)
+            tokens_BTD = run_block(partial(block, **options), tokens_BTD, recompute=recompute)
             if i in wanted:
                 chosen.append(tokens_BTD)
         return chosen
