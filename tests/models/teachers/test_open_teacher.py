@@ -184,7 +184,7 @@ def test_missing_weights_are_not_made_up(tmp_path: Path) -> None:
 
 def test_a_model_of_another_kind_is_told_apart(tmp_path: Path) -> None:
     (tmp_path / "config.json").write_text(json.dumps({"model_type": "bert"}))
-    with pytest.raises(TeacherError, match="of type bert, no teacher that we know.*dinov2"):
+    with pytest.raises(TeacherError, match=r"of type bert, no teacher that we know.*dinov2"):
         open_teacher(str(tmp_path))
 
 
