@@ -123,7 +123,8 @@ class _Look:
     def at(self, split: Split, indices: npt.NDArray[np.int64]) -> _Seen:
         """Return what is seen of some windows of a split."""
         device = next(self.module.parameters()).device
-        events, pictures, labels = [torch.zeros(0)], [torch.zeros(0)], []
+        events, pictures = [torch.zeros(0)], [torch.zeros(0)]
+        labels: list[str] = []
         for first in range(0, len(indices), self.config.batch_size):
             part = indices[first : first + self.config.batch_size]
             grids, images, names = zip(*(self._window(split, int(i)) for i in part), strict=True)

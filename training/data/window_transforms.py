@@ -124,12 +124,17 @@ def _moved(window: LabelledWindow, move: Callable[[Plane, int], Plane]) -> Label
 
     ``move`` is given a plane and what stands for unknown in it.
     """
-    planes = {
-        name: np.ascontiguousarray(move(plane, empty))
-        for name, empty in (("image", 0), ("previous", 0), ("class_ids", UNKNOWN), ("depth_m", 0))
-        if (plane := getattr(window, name)) is not None
-    }
-    return replace(window, **planes)
+
+    def moved(plane: Plane | None, empty: int) -> Any:
+        return None if plane is None else np.ascontiguousarray(move(plane, empty))
+
+    return replace(
+        window,
+        image=moved(window.image, 0),
+        previous=moved(window.previous, 0),
+        class_ids=moved(window.class_ids, UNKNOWN),
+        depth_m=moved(window.depth_m, 0),
+    )
 
 
 def _shifted(plane: Plane, right: int, down: int, empty: int) -> Plane:

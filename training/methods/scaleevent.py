@@ -11,6 +11,7 @@ on the voxel image and of the teacher on the picture; the student starts as a co
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -164,9 +165,12 @@ def embedding_and_blocks(
         ValueError: the encoder has no such parts.
     """
     if isinstance(encoder, TransformerEncoder):
-        layers = [[encoder.patches], *([block] for block in encoder.blocks)]
+        layers: list[Sequence[nn.Module]] = [
+            [encoder.patches],
+            *([block] for block in encoder.blocks),
+        ]
     elif isinstance(encoder, MaskableEncoder):
-        layers = [list(layer) for layer in encoder.layers()]
+        layers = encoder.layers()
     else:
         raise ValueError(
             f"{type(encoder).__name__} has no patch embedding and blocks: choose a transformer, "
