@@ -21,6 +21,7 @@ VERBS = {
     "info": "say what is in a recording, and what is damaged",
     "record": "save a stream as .aedat4",
     "convert": "write a recording in another format or compression",
+    "data": "name the data sets; say what of them is found, missing or corrupt",
     "train": "train a network by a recipe",
     "eval": "measure a model on held-out data",
     "import": "make a model file of weights that others published",

@@ -19,7 +19,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the verb's options."""
     parser.add_argument("model", type=Path, help="a model file (.safetensors)")
     parser.add_argument(
-        "dataset", nargs="+", help="tiny_imagenet, camvid, seven_scenes, synthetic; or all"
+        "dataset", nargs="+", help="names that `saccade data list` knows; or all that are there"
     )
     parser.add_argument("--max-windows", type=int, help="spread evenly over the held-out split")
     parser.add_argument("--sensor", default="256x192", help="virtual camera's size [256x192]")
@@ -40,7 +40,7 @@ def run(args: argparse.Namespace) -> int:
 
     from events.packet import SensorSize
     from models.model_file import load_model
-    from training.data.catalogue import dataset_names, load_dataset
+    from training.data.catalogue import load_dataset, load_present
     from training.evaluate import EvalConfig, evaluate
     from training.evaluate_features import evaluate_features
 
@@ -52,13 +52,21 @@ def run(args: argparse.Namespace) -> int:
         sensor=SensorSize(width, height), num_windows=args.max_windows, seed=args.seed
     )
     module, card = load_model(args.model)
-    names = dataset_names() if args.dataset == ["all"] else args.dataset
+    if args.dataset == ["all"]:
+        datasets = {key: each for key, each in load_present().items() if each.num_windows("val")}
+    else:
+        datasets = {name: load_dataset(name) for name in args.dataset}
+    for name, dataset in datasets.items():
+        if not dataset.num_windows("val"):
+            raise UserError(
+                f"{name} holds out no windows to measure on: all of it is to train with"
+            )
     figures = {}
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
-        for name in names:
+        for name, dataset in datasets.items():
             report = partial(_show, bar, bar.add_task(name))
             measure = evaluate_features if args.probe or not card.tasks else evaluate
-            figures[name] = measure(module, card, load_dataset(name), config, report)
+            figures[name] = measure(module, card, dataset, config, report)
     if args.json:
         print(json.dumps(figures, indent=1))  # noqa: T201
         return 0

@@ -11,15 +11,19 @@ from events.packet import SensorSize
 from events.representations.letterbox import Letterbox
 from events.representations.voxel_grid import VoxelGridSpec
 from training.data.batch import SampleShape, Vocabulary, collate, to_sample
-from training.data.catalogue import dataset_names, joint_labels, load_dataset
+from training.data.catalogue import joint_labels, load_dataset
 from training.data.dataset import DataSet, Split
 from training.data.folder import DataError
 
 SENSOR = SensorSize(96, 64)
 WINDOW_US = 50_000
+SIMULATED = [
+    "camvid", "seven_scenes", "synthetic", "tiny_imagenet", "tiny_imagenet_seen",
+    "tiny_imagenet_unseen",
+]  # fmt: skip
 
 
-@pytest.fixture(scope="module", params=dataset_names())
+@pytest.fixture(scope="module", params=SIMULATED)
 def dataset(request: pytest.FixtureRequest) -> Iterator[DataSet]:
     with pytest.MonkeyPatch.context() as patch:
         if request.param != "synthetic":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import importlib
 import pkgutil
@@ -11,7 +12,7 @@ from pathlib import Path
 import training.data.sets
 from events.simulate.kinds import KINDS
 from training.data.dataset import DataSet
-from training.data.folder import data_folder
+from training.data.folder import MissingDataError, data_folder
 
 
 def dataset_names() -> list[str]:
@@ -42,6 +43,15 @@ def load_dataset(name: str, root: Path | None = None) -> DataSet:
         DataError: its files are not there.
     """
     return dataset_class(name)(root or data_folder())
+
+
+def load_present(root: Path | None = None) -> dict[str, DataSet]:
+    """Open every data set that is there."""
+    found = {}
+    for name in dataset_names():
+        with contextlib.suppress(MissingDataError):
+            found[name] = load_dataset(name, root)
+    return found
 
 
 def joint_labels(datasets: list[DataSet]) -> tuple[tuple[str, ...], tuple[str, ...]]:

@@ -70,7 +70,7 @@ class Report:
         """Whether no file is corrupt, and none is missing of a set that is there."""
         return self.num_missing == self.num_corrupt == 0 and self.state != "corrupt"
 
-    def of_split(self, split: Split) -> dict[str, int]:
+    def of_split(self, split: Split | None) -> dict[str, int]:
         """Return the number of files of each label, in the order of the labels."""
         found = [(label, num) for (each, label), num in self.num_files.items() if each == split]
         return dict(sorted(found))

@@ -7,6 +7,7 @@ Source: Brostow et al., "Semantic Object Classes in Video", 2009, in SegNet's 11
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from PIL import Image
 from events.packet import SensorSize
 from events.simulate.planar import PlanarConfig
 from models.heads.segmentation import UNKNOWN
+from training.data.check import Finding, check_picture
 from training.data.dataset import LabelledWindow, Split
 from training.data.folder import intensity, require
 from training.data.virtual_camera import film
@@ -38,6 +40,7 @@ class CamVid:
     name = "camvid"
     recognition_labels: tuple[str, ...] = ()
     segmentation_labels = LABELS
+    layout = "dense/camvid/{train,val}/*.jpg and {train,val}annot/*.png"
 
     def __init__(self, root: Path) -> None:
         self.folder = require(root / "dense" / "camvid")
@@ -93,6 +96,14 @@ class CamVid:
             )
             for seen in films
         ]
+
+    def check(self, *, deep: bool) -> Iterator[Finding]:
+        """Yield a finding for each frame and for its labels."""
+        for split, stems in self.stems.items():
+            for stem in stems:
+                yield check_picture(self.folder / split / f"{stem}.jpg", split, "", deep=deep)
+                labels = self.folder / f"{split}annot" / f"{stem}.png"
+                yield check_picture(labels, split, "", deep=deep)
 
     def _decode(
         self, split: Split, index: int, sensor: SensorSize

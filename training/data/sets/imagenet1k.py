@@ -16,15 +16,15 @@ from training.data.stills.imagenet1k import ImageNet1kStills
 class ImageNet1k(StillWindows):
     """Windows with one label out of 1,000."""
 
+    name = "imagenet1k_256"
     layout = "images/imagenet1k_256/<WordNet id>_<name>.jpg"
 
     def __init__(self, root: Path) -> None:
-        super().__init__(ImageNet1kStills(root))
-        self._folder = root / "images" / "imagenet1k_256"
+        super().__init__(ImageNet1kStills(root), root / "images" / "imagenet1k_256")
 
     def check(self, *, deep: bool) -> Iterator[Finding]:
         """Yield a finding for each picture."""
-        for path in sorted(self._folder.glob("n*_*.jpg")):
+        for path in sorted(self.home.glob("n*_*.jpg")):
             label = self.label_of[path.stem.partition("_")[0]]
             yield check_picture(path, "train", label, deep=deep)
 

@@ -8,6 +8,7 @@ Images", CVPR 2013.
 from __future__ import annotations
 
 import functools
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -19,8 +20,10 @@ from PIL import Image
 from events.packet import SensorSize
 from events.simulate.contrast import events_from_frames
 from events.simulate.parallax import PathConfig, parallax_frames, random_path, small_motion
+from training.data.check import Finding, check_picture
 from training.data.dataset import LabelledWindow, Split
 from training.data.folder import DataError, brightness, intensity, require
+from training.data.recorded import SPLITS
 from training.data.virtual_camera import NUM_FRAMES, random_contrast
 
 ORIGINAL_WIDTH = 640
@@ -45,6 +48,7 @@ class SevenScenes:
     """
 
     name = "7scenes"
+    layout = "dense/7scenes_320x240/{frame-*.{color.jpg,depth.png,pose.txt}, camera-intrinsics.txt}"
     recognition_labels: tuple[str, ...] = ()
     segmentation_labels: tuple[str, ...] = ()
 
@@ -121,6 +125,26 @@ class SevenScenes:
         return [
             replace(window, image=seen[i + 1], previous=seen[i]) for i, window in enumerate(windows)
         ]
+
+    def check(self, *, deep: bool) -> Iterator[Finding]:
+        """Yield a finding for each frame, its depth and its pose."""
+        for split in SPLITS:
+            for stem in self._stems(split):
+                for kind in ("color.jpg", "depth.png"):
+                    yield check_picture(self.folder / f"{stem}.{kind}", split, "", deep=deep)
+                yield self._check_pose(split, stem)
+
+    def _check_pose(self, split: Split, stem: str) -> Finding:
+        path = self.folder / f"{stem}.pose.txt"
+        if not path.is_file():
+            return Finding(path=path, split=split, state="missing", problem="no such file")
+        try:
+            shape = np.loadtxt(path).shape
+        except ValueError:
+            shape = ()
+        if shape == (4, 4):
+            return Finding(path=path, split=split)
+        return Finding(path=path, split=split, state="corrupt", problem="is no 4x4 matrix")
 
     def _read(self, stem: str) -> RecordedFrame:
         with Image.open(self.folder / f"{stem}.color.jpg") as file:

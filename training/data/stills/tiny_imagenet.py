@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import io
 import zipfile
+import zlib
 from pathlib import Path
 
 import numpy as np
@@ -15,7 +16,7 @@ import numpy.typing as npt
 from PIL import Image
 
 from training.data.dataset import Split
-from training.data.folder import require
+from training.data.folder import DataError, require
 
 TINY_IMAGENET = "tiny_imagenet_202"
 
@@ -29,7 +30,14 @@ class TinyImageNetStills:
     def __init__(self, root: Path) -> None:
         self._files: dict[Split, list[bytes]] = {"train": [], "val": []}
         self._synsets: dict[Split, list[str]] = {"train": [], "val": []}
-        with zipfile.ZipFile(require(root / "images" / "tiny_imagenet_202.zip")) as archive:
+        path = require(root / "images" / "tiny_imagenet_202.zip")
+        try:
+            self._read(path)
+        except (zipfile.BadZipFile, zlib.error, KeyError) as error:
+            raise DataError(f"{path} is damaged: {error}") from None
+
+    def _read(self, path: Path) -> None:
+        with zipfile.ZipFile(path) as archive:
             lines = archive.read("classes.tsv").decode().splitlines()
             rows = [line.split("\t") for line in lines if "\t" in line]
             self.synsets = {row[0]: row[1].split(",")[0].strip() for row in sorted(rows)}
