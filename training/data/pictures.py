@@ -6,7 +6,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +19,7 @@ from models.heads.segmentation import UNKNOWN
 from models.teachers.mobilenet import MAP_SIZE, MAP_WIDTH, NUM_CLASSES
 from training.data.feed import DataConfig, Feed
 from training.data.knowledge import Knowledge
+from training.data.segments import Segments
 from training.data.still import StillSet, load_still_set
 from training.data.stills.tiny_imagenet import TINY_IMAGENET
 from training.data.unseen import unseen_synsets
@@ -46,6 +47,8 @@ class Config(DataConfig):
     """Independent views of each picture; labels and features are those of the first."""
     with_knowledge: bool = True
     """Whether pictures come with MobileNetV2's features and class scores."""
+    segments_from: Literal["labels", "espnet"] = "labels"
+    """Whether classes of pixels are those of the data, or what ESPNet says of the pictures."""
     leave_out_unseen: bool = False
     """Leave out all pictures of the classes that no image-text training sees."""
 
@@ -107,6 +110,12 @@ class PictureFeed(Feed):
         segmented = (label for each in self.sets for label in each.segmentation_labels)
         self.segmentation_labels = tuple(dict.fromkeys(segmented))
         self.knowledge = [Knowledge(each) for each in self.sets] if config.with_knowledge else []
+        by_espnet = config.segments_from == "espnet"
+        self.segments = {
+            i: Segments(each)
+            for i, each in enumerate(self.sets)
+            if by_espnet and each.segmentation_labels
+        }
         without = _unseen(self.sets) if config.leave_out_unseen else ()
         self.indices = [_kept(each, without) for each in self.sets]
 
@@ -164,7 +173,8 @@ class Views(Dataset[Sample]):
         height, width = self.stage.height, self.stage.width
         picture = self._picture(which, index)
         crops = [view.crop(rng) for _ in range(self.feed.config.num_views)]
-        class_ids = pictures.class_ids("train", index)
+        segments = self.feed.segments.get(which)
+        class_ids = segments.class_ids(index) if segments else pictures.class_ids("train", index)
         features, logits = np.empty(0, np.float16), np.empty(0, np.float32)
         if self.feed.knowledge:
             features = self.feed.knowledge[which].map(index, crops[0])
