@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 import numpy as np
@@ -10,7 +11,7 @@ from torch import Tensor
 
 from models.teachers.pretrained import PretrainedTeacher
 from training.data.dataset import Split
-from training.data.features import FeatureCache, Rows, cache_folder
+from training.data.features import FeatureCache, Rows, cache_folder, pictures_digest
 from training.data.still import StillSet
 from training.data.unseen import unseen_synsets
 from training.probe import FloatArray, IntArray, knn, linear_probe, share_right
@@ -88,7 +89,7 @@ def features_of(
         folder=cache_folder(
             f"{pictures.name}-{split}",
             teacher=teacher.fingerprint,
-            data=num_pictures,
+            data=pictures_digest(functools.partial(pictures.picture, split), num_pictures),
             prepared="middle square",
         ),
         num_rows=num_pictures,

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from PIL import Image
 from rich.console import Console
 from rich.progress import track
 from safetensors import SafetensorError, safe_open
@@ -26,6 +27,8 @@ from training.data.folder import DataError
 
 log = logging.getLogger(__name__)
 
+NUM_COMPARED = 16
+"""Pictures that are looked at to tell sets apart."""
 Rows = Mapping[str, npt.NDArray[Any]]
 """Arrays of equal length, by name."""
 
@@ -40,6 +43,15 @@ def cache_folder(what: str, **key: object) -> Path:
     digest = hashlib.sha256(text.encode()).hexdigest()[:16]
     home = Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache"))
     return home / "saccade" / "features" / f"{what}-{digest}"
+
+
+def pictures_digest(picture: Callable[[int], Image.Image], num_pictures: int) -> str:
+    """Return what tells a set of pictures from another: their number, and some of them."""
+    digest = hashlib.sha256(str(num_pictures).encode())
+    for i in np.linspace(0, num_pictures - 1, min(num_pictures, NUM_COMPARED)).astype(int):
+        pixels = np.asarray(picture(int(i)))
+        digest.update(repr(pixels.shape).encode() + pixels.tobytes())
+    return digest.hexdigest()[:16]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from models.teachers.mobilenet import INPUT_SIZE, MAP_SIZE, MobileNetV2
-from training.data.features import FeatureCache, Rows, cache_folder
+from training.data.features import FeatureCache, Rows, cache_folder, pictures_digest
 from training.data.folder import data_folder
 from training.data.still import StillSet
 from training.data.views import Crop
@@ -30,7 +32,7 @@ class Knowledge:
         folder = cache_folder(
             f"{pictures.name}-mobilenet_v2",
             teacher=teacher.fingerprint,
-            data=num_pictures,
+            data=pictures_digest(functools.partial(pictures.picture, "train"), num_pictures),
             prepared=f"stretched to {INPUT_SIZE}",
         )
         self.cache = FeatureCache(folder=folder, num_rows=num_pictures)

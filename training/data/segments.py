@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import numpy.typing as npt
 import torch
 
 from models.heads.segmentation import UNKNOWN
 from models.teachers.espnet import UNLABELLED, EspNetTeacher
-from training.data.features import FeatureCache, Rows, cache_folder
+from training.data.features import FeatureCache, Rows, cache_folder, pictures_digest
 from training.data.folder import data_folder
 from training.data.still import StillSet
 
@@ -26,7 +28,9 @@ class Segments:
             return {"class_ids": np.stack([_said(teacher, pictures, i) for i in rows])}
 
         folder = cache_folder(
-            f"{pictures.name}-espnet", teacher=teacher.fingerprint, data=num_pictures
+            f"{pictures.name}-espnet",
+            teacher=teacher.fingerprint,
+            data=pictures_digest(functools.partial(pictures.picture, "train"), num_pictures),
         )
         self.cache = FeatureCache(folder=folder, num_rows=num_pictures, shard_rows=64)
         self.cache.fill(look)

@@ -2,10 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import logging
-import os
-from pathlib import Path
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -14,9 +10,8 @@ from PIL import Image
 
 from models.teachers.mobilenet import WIDTH, MobileNetEmbedding
 from training.data.dataset import DataSet
+from training.data.features import FeatureCache, Rows, cache_folder, pictures_digest
 from training.data.folder import data_folder
-
-log = logging.getLogger(__name__)
 
 TEACHER_FILE = "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
 
@@ -53,20 +48,17 @@ def centred(embeddings: npt.NDArray[np.float32]) -> npt.NDArray[np.float32]:
 
 def _embeddings(name: str, dataset: Teachable) -> npt.NDArray[np.float32]:
     """Return (N, D) embeddings, from the cache if this teacher has seen this data set."""
-    path = data_folder() / "weights" / "coral_tflite" / TEACHER_FILE
-    teacher = MobileNetEmbedding(path)
-    key = hashlib.sha256(path.read_bytes()).hexdigest()[:12]
-    home = os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")
-    cache = Path(home) / "saccade" / f"{name}-{dataset.num_pictures()}-{key}.npy"
-    if cache.is_file():
-        kept: npt.NDArray[np.float32] = np.load(cache)
-        return kept
-    log.info("the teacher looks at %d pictures of %s", dataset.num_pictures(), name)
-    embeddings = np.empty((dataset.num_pictures(), WIDTH), np.float32)
-    for i in range(len(embeddings)):
-        embeddings[i] = teacher.embed(dataset.picture(i))
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    part = cache.with_suffix(".part.npy")
-    np.save(part, embeddings)
-    os.replace(part, cache)
-    return embeddings
+    teacher = MobileNetEmbedding(data_folder() / "weights" / "coral_tflite" / TEACHER_FILE)
+
+    def look(rows: range) -> Rows:
+        return {"embedding": np.stack([teacher.embed(dataset.picture(i)) for i in rows])}
+
+    num_pictures = dataset.num_pictures()
+    folder = cache_folder(
+        f"{name}-mobilenet_v1",
+        teacher=teacher.fingerprint,
+        data=pictures_digest(dataset.picture, num_pictures),
+    )
+    cache = FeatureCache(folder=folder, num_rows=num_pictures)
+    cache.fill(look)
+    return cache.column("embedding")

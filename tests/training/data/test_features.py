@@ -6,8 +6,9 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from training.data.features import FeatureCache, Rows, cache_folder
+from training.data.features import FeatureCache, Rows, cache_folder, pictures_digest
 from training.data.folder import DataError
 
 
@@ -95,3 +96,15 @@ def test_another_key_is_another_folder(monkeypatch: pytest.MonkeyPatch, tmp_path
 def test_no_rows_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="at least 1 row, got 0"):
         FeatureCache(folder=tmp_path, num_rows=0)
+
+
+def test_sets_of_other_pictures_have_other_digests() -> None:
+    def shade(i: int) -> Image.Image:
+        return Image.new("L", (4, 4), i)
+
+    def shifted(i: int) -> Image.Image:
+        return Image.new("L", (4, 4), i + 1)
+
+    digests = {pictures_digest(shade, 40), pictures_digest(shade, 41), pictures_digest(shifted, 40)}
+    assert len(digests) == 3
+    assert pictures_digest(shade, 40) in digests
