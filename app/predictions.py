@@ -12,20 +12,24 @@ import numpy as np
 import numpy.typing as npt
 
 from app.scene import Scene
+from app.token_view import content
+from models.results import TokenMap
 
 NUM_LABELS = 5
-SCORE_DIGITS, DEPTH_DIGITS, LATENCY_DIGITS = 6, 4, 3
+SCORE_DIGITS, DEPTH_DIGITS, TOKEN_DIGITS, LATENCY_DIGITS = 6, 4, 4, 3
 
 
 def row(scene: Scene) -> dict[str, Any]:
     """Return what `saccade run` writes for one window.
 
-    A task that the engine does not have is null; numbers are rounded to fixed digits.
+    A task that the engine does not have is null; a bare encoder has ``tokens`` besides. Numbers
+    are rounded to fixed digits.
     """
     prediction = scene.prediction
     recognition = prediction.recognition if prediction else None
     segmentation = prediction.segmentation if prediction else None
     depth = prediction.depth if prediction else None
+    tokens = prediction.tokens if prediction else None
     return {
         "index": scene.index,
         "start_us": scene.packet.start_us,
@@ -48,10 +52,28 @@ def row(scene: Scene) -> dict[str, Any]:
             "median": round(float(np.median(depth.depth_m)), DEPTH_DIGITS),
             "max": round(float(depth.depth_m.max()), DEPTH_DIGITS),
         },
+        **({"tokens": _token_figures(tokens)} if tokens else {}),
         "latency_ms": {
             stage: round(latency_ms, LATENCY_DIGITS)
             for stage, latency_ms in scene.latency.by_stage().items()
         },
+    }
+
+
+def _token_figures(tokens: TokenMap) -> dict[str, Any]:
+    """Return a token map in a few figures: its sizes, and of the tokens that see the sensor the
+    mean's length and their mean cosine to it (1: all alike).
+    """
+    features = content(tokens)
+    rows_ND = features.reshape(len(features), -1).T.astype(np.float64)
+    mean_D = rows_ND.mean(0)
+    lengths = np.linalg.norm(rows_ND, axis=1) * np.linalg.norm(mean_D)
+    cosine = rows_ND @ mean_D / np.maximum(lengths, 1e-12)
+    return {
+        "grid": list(tokens.features.shape[1:]),
+        "width": len(features),
+        "mean_norm": round(float(np.linalg.norm(mean_D)), TOKEN_DIGITS),
+        "cosine_to_mean": round(float(cosine.mean()), TOKEN_DIGITS),
     }
 
 

@@ -12,6 +12,7 @@ import numpy.typing as npt
 from app.colormaps import NUM_COLORS, colormap
 from app.render_kernels import (
     blend_classes,
+    blend_picture,
     count_polarities,
     paint_counts,
     paint_depth,
@@ -151,6 +152,24 @@ def overlay_segmentation(
     fill, line = round(opacity * 0.6 * 256), round(min(1.0, opacity * 1.4) * 256)
     table, ground = color_table(segmentation.labels), np.array(colors.background, np.uint8)
     blend_classes(image, segmentation.class_ids, table, strength, fill, line, ground)
+    return image
+
+
+def overlay_picture(
+    image: Image, layer: Image, *, opacity: float = 0.6, colors: EventColors = EventColors()
+) -> Image:
+    """Blend ``layer`` into ``image`` in place, less where it has events; return it.
+
+    Args:
+        image: (H, W, 3), of the layer's size.
+        layer: What lies over it, such as tokens in colours.
+        opacity: 0 shows the picture only, 1 the layer only.
+        colors: The picture's; what differs from its background shows through.
+    """
+    if image.shape != layer.shape:
+        raise ValueError(f"a layer of shape {layer.shape} does not fit a picture of {image.shape}")
+    fill = round(min(max(opacity, 0.0), 1.0) * 256)
+    blend_picture(image, layer, fill, np.array(colors.background, np.uint8))
     return image
 
 

@@ -136,6 +136,28 @@ def blend_classes(
 
 
 @_compiled  # type: ignore[untyped-decorator]
+def blend_picture(image: Bytes, layer: Bytes, fill: int, ground: Bytes) -> None:
+    """Mix ``layer`` (H, W, 3) into ``image``; ``fill`` is a share of 256.
+
+    The further a pixel is from the ``ground`` (3,) the less of the layer it takes: events stand
+    out, unless ``fill`` is 256.
+    """
+    shares = np.empty(256, np.int64)
+    for contrast in range(256):
+        shares[contrast] = fill if fill >= 256 else fill * (300 - min(contrast, 200)) // 300
+    height, width = image.shape[:2]
+    for y in range(height):
+        for x in range(width):
+            differs = np.int64(0)
+            for i in range(3):  # int64: a byte's difference below 0 would wrap
+                differs = max(differs, abs(np.int64(image[y, x, i]) - np.int64(ground[i])))
+            share = shares[differs]
+            for i in range(3):
+                value = np.int64(image[y, x, i])
+                image[y, x, i] = value + (((np.int64(layer[y, x, i]) - value) * share) >> 8)
+
+
+@_compiled  # type: ignore[untyped-decorator]
 def paint_depth(
     depth_m: npt.NDArray[np.float32], near_m: float, far_m: float, table: Bytes, image: Bytes
 ) -> None:

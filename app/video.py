@@ -1,4 +1,4 @@
-"""Video: one MP4 frame for each scene - classes over events, depth beside, the best label below."""
+"""Video: a frame for each scene - classes over events, depth or tokens beside, the label below."""
 
 from __future__ import annotations
 
@@ -14,12 +14,19 @@ import numpy as np
 from app.caption import caption
 from app.render import Image, accumulated_image, depth_image, overlay_segmentation, side_by_side
 from app.scene import Scene
+from app.token_view import TokenView
 
 CODEC = "libx264"
 
 
-def picture(scene: Scene, depth_range_m: tuple[float, float]) -> Image:
-    """Return a scene as one picture: events under classes, depth if there is any, a caption."""
+def picture(scene: Scene, depth_range_m: tuple[float, float], view: TokenView) -> Image:
+    """Return a scene as one picture: events under classes, depth or tokens if any, a caption.
+
+    Args:
+        scene: What to show.
+        depth_range_m: Of the depth's colours.
+        view: Of the whole film, so that tokens keep their colours.
+    """
     prediction = scene.prediction
     events = accumulated_image(scene.packet)
     panels = [events]
@@ -29,6 +36,9 @@ def picture(scene: Scene, depth_range_m: tuple[float, float]) -> Image:
     if prediction and prediction.depth:
         near_m, far_m = depth_range_m
         panels.append(depth_image(prediction.depth, near_m=near_m, far_m=far_m))
+    if prediction and prediction.tokens:
+        panels.append(view.paint(prediction.tokens).image)
+        label = f"components of {len(prediction.tokens.features)}-d tokens"
     if prediction and prediction.recognition:
         name, score = prediction.recognition.top(1)[0]
         label = f"{name} {score:.0%}"

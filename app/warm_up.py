@@ -9,6 +9,7 @@ import numpy as np
 from app.render import (
     accumulated_image,
     depth_image,
+    overlay_picture,
     overlay_segmentation,
     surface_image,
     voxel_image,
@@ -47,6 +48,7 @@ def draw_everything() -> None:
     newest_us, polarity = np.zeros((4, 4), np.int64), np.zeros((4, 4), np.uint8)
     image = surface_image(newest_us, polarity, 5, decay_us=10)
     overlay_segmentation(image, Segmentation(polarity, ("crate",)))
+    overlay_picture(image, image.copy())
     depth_image(Depth(np.ones((4, 4), np.float32)), near_m=0.5, far_m=2.0)
     accumulated_image(packet)
     voxel_image(packet)

@@ -37,6 +37,14 @@ def tiny_engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_tiny_engine(tmp_path_factory.mktemp("tiny_engine"))
 
 
+@pytest.fixture(scope="session")
+def bare_engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """bare.onnx: an encoder without heads; not to be changed."""
+    from bare_engine import write_bare_engine
+
+    return write_bare_engine(tmp_path_factory.mktemp("bare_engine"))
+
+
 @pytest.fixture(autouse=True)
 def no_thread_outlives_its_test() -> Iterator[None]:
     """Fail a test that leaves threads running, and name them."""

@@ -33,7 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="OUT.jsonl",
         help="one JSON object a window; - is stdout",
     )
-    parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="events, classes and depth")
+    parser.add_argument("--video", type=Path, metavar="OUT.mp4", help="events, classes, depth")
     parser.add_argument(
         "--arrays",
         type=Path,
@@ -131,11 +131,15 @@ def _writers(
         if args.arrays:
             writers.append(ArrayWriter(args.arrays).write)
         if args.video:
+            from app.token_view import TokenView
             from app.video import VideoWriter, picture
 
+            view = TokenView()
             video = stack.enter_context(VideoWriter(args.video, frame_us))
             writers.append(
-                lambda scene: video.write(picture(scene, depth_range_m), scene.packet.start_us)
+                lambda scene: video.write(
+                    picture(scene, depth_range_m, view), scene.packet.start_us
+                )
             )
         yield lines, writers
 

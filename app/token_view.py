@@ -1,0 +1,127 @@
+"""What a bare encoder's tokens look like at the sensor's resolution, window after window."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from app.colormaps import NUM_COLORS, colormap
+from app.render import Image
+from models.results import TokenMap
+from models.token_pictures import (
+    FloatArray,
+    TokenColors,
+    fit_colors,
+    follow_colors,
+    similarity_map,
+)
+
+MAX_FIRST_TOKENS = 256
+"""Tokens that the first window's components are computed of: more would hold up the window."""
+MAX_FOLLOWED_TOKENS = 1200
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class TokenPicture:
+    """One window's tokens as a picture."""
+
+    image: Image
+    """(H, W, 3) at the sensor's resolution."""
+    cosine: FloatArray | None
+    """(H, W) likeness in [-1, 1] to the anchor's token; None where components are shown."""
+
+
+class TokenView:
+    """Paints the token maps of one stream; one thread at a time.
+
+    Without an anchor it shows three principal components as red, green and blue, which follow the
+    stream slowly, so that what looks alike keeps its colour; with one, each pixel's likeness to the
+    token at the anchor. Between tokens' centres both are interpolated.
+    """
+
+    def __init__(self) -> None:
+        self.anchor: tuple[int, int] | None = None
+        """(x, y) pixel of the sensor."""
+        self._colors: TokenColors | None = None
+        self._followed: TokenMap | None = None
+
+    def forget(self) -> None:
+        """Begin anew: another stream or another encoder."""
+        self.anchor = self._colors = self._followed = None
+
+    def paint(self, tokens: TokenMap, colors: str = "turbo") -> TokenPicture:
+        """Return the picture of a window.
+
+        Args:
+            tokens: The window's.
+            colors: Of likeness, one of app.colormaps.COLORMAPS.
+        """
+        self._follow(tokens)
+        if self.anchor is None:
+            return TokenPicture(image=self._components(tokens), cosine=None)
+        cosine = likeness(tokens, *self.anchor)
+        return TokenPicture(image=likeness_image(cosine, colors), cosine=cosine)
+
+    def _follow(self, tokens: TokenMap) -> None:
+        """Let the colours follow a map, once, whether they are shown or not."""
+        if tokens is self._followed:
+            return
+        self._followed = tokens
+        features = content(tokens)
+        if self._colors is None or len(self._colors.mean_D) != len(features):
+            self._colors = fit_colors(sample(features, MAX_FIRST_TOKENS))
+        self._colors = follow_colors(sample(features, MAX_FOLLOWED_TOKENS), self._colors)
+
+    def _components(self, tokens: TokenMap) -> Image:
+        assert self._colors is not None
+        shares = self._colors.paint(tokens.features)
+        planes = [tokens.letterbox.to_sensor_image(shares[:, :, i]) for i in range(3)]
+        return to_bytes(np.stack(planes, axis=2))
+
+
+def content(tokens: TokenMap) -> FloatArray:
+    """Return the (D, h, w) tokens that see some of the sensor, without the letterbox's margins."""
+    box, (height, width) = tokens.letterbox, tokens.features.shape[1:]
+    rows = _cells(box.content.top, box.content.height, box.height // height)
+    columns = _cells(box.content.left, box.content.width, box.width // width)
+    return tokens.features[:, rows, columns]
+
+
+def _cells(first: int, num: int, stride: int) -> slice:
+    return slice(first // stride, (first + num - 1) // stride + 1)
+
+
+def sample(features: FloatArray, most: int) -> FloatArray:
+    """Return every n-th row and column of a (D, h, w) map: at most ``most`` tokens."""
+    step = 1
+    while features[0, ::step, ::step].size > most:
+        step += 1
+    return features[:, ::step, ::step]
+
+
+def likeness(tokens: TokenMap, x: int, y: int) -> FloatArray:
+    """Return (H, W) the cosine of each pixel's tokens to the token at pixel (x, y).
+
+    Raises:
+        ValueError: the pixel lies outside the sensor.
+    """
+    box, (height, width) = tokens.letterbox, tokens.features.shape[1:]
+    if not (0 <= x < box.sensor.width and 0 <= y < box.sensor.height):
+        raise ValueError(f"the anchor must lie in the {box.sensor} pixels, got ({x}, {y})")
+    row = int(box.y_lut[y]) // (box.height // height)
+    column = int(box.x_lut[x]) // (box.width // width)
+    return box.to_sensor_image(similarity_map(tokens.features, row, column))
+
+
+def likeness_image(cosine: FloatArray, colors: str) -> Image:
+    """Return (H, W, 3) colours of cosines: the table's first at -1, its last at 1."""
+    place = (np.clip(cosine, -1, 1) + 1) * ((NUM_COLORS - 1) / 2)
+    image: Image = colormap(colors)[place.round().astype(np.uint8)]
+    return image
+
+
+def to_bytes(shares: npt.NDArray[np.floating]) -> Image:
+    """Return values in [0, 1] as 0 to 255."""
+    return (shares * 255).round().astype(np.uint8)
