@@ -24,7 +24,7 @@ def pooled_info_nce(projected_BND: Tensor, image_BND: Tensor, temperature_B: Ten
     """Return the mean over b of -log(exp(q_b . k_b / tau_b) / sum_c exp(q_b . k_c / tau_b)).
 
     q = norm(mean_n g(e_n)) and k = norm(mean_n i_n): one direction, from events to pictures, and
-    the negatives are the other pictures of the batch.
+    the negatives are the other pictures of the batch; with several processes, of each one's own.
 
     Args:
         projected_BND: g of the event tokens.

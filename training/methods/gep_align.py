@@ -47,6 +47,11 @@ REGRESSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": token_mse,
     "kld": token_kld,
 }
+FILM = (
+    "camvid", "seven_scenes", "synthetic", "dsec", "eventscape", "mvsec", "ddd17", "m3ed",
+    "e_tartanair",
+)  # fmt: skip
+"""Data sets whose pictures are neighbouring frames."""
 Form = Literal["paper", "readme", "snapshot"]
 FORMS: dict[Form, tuple[dict[str, float], float]] = {
     "paper": ({"cos": 1.0, "nce": 1.0}, 0.1),
@@ -84,9 +89,7 @@ class Config(MethodConfig):
     gradient_ratio: float | None = None
     """Norm of every other term's gradient with respect to the event tokens, as a share of that of
     cos; 0 leaves terms as they are, None is the form's."""
-    temperatures: dict[str, float] = field(
-        default_factory=lambda: {"camvid": 0.5, "seven_scenes": 0.5, "synthetic": 0.5}
-    )
+    temperatures: dict[str, float] = field(default_factory=lambda: dict.fromkeys(FILM, 0.5))
     """tau of data sets by name: 0.5 for film, whose frames resemble one another."""
     temperature: float = 0.2
     """tau of all others."""
