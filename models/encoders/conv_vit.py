@@ -116,7 +116,7 @@ class ConvVisionTransformer(MaskableEncoder):
         height, width = events.shape[2] // STRIDES[2], events.shape[3] // STRIDES[2]
         is_visible_BN = torch.zeros(len(events), height * width, device=events.device)
         is_visible_BN.scatter_(1, keep_BM, 1)
-        maps = self._convolved(events, is_visible_BN.unflatten(1, (1, height, width)))
+        maps = self._convolved(events, is_visible_BN.reshape(-1, 1, height, width))
         tokens_BMD = gather_tokens(self._embedded(maps[-1]), keep_BM)
         cells = [nn.functional.pixel_unshuffle(map_, map_.shape[2] // height) for map_ in maps]
         return [
@@ -175,7 +175,7 @@ class ConvolutionBlock(nn.Module):
 
     def forward(self, features: Tensor, mask: Tensor | None = None) -> Tensor:
         """Return (B, C, H, W); ``mask`` is (B, 1, H, W), 0 where nothing may be seen."""
-        widened = self.inner(self.norm1(features))
+        widened: Tensor = self.inner(self.norm1(features))
         if mask is not None:
             widened = widened * mask
         features = features + self.drop(self.out(self.mix(widened)))

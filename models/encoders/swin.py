@@ -102,7 +102,7 @@ class SwinEncoder(MaskableEncoder):
         is_visible.scatter_(1, keep_BM, 1)
         embedded = self._embedded(events)
         mask = nn.functional.interpolate(
-            is_visible.unflatten(1, (1, height, width)), embedded.shape[1:3], mode="nearest"
+            is_visible.reshape(-1, 1, height, width), embedded.shape[1:3], mode="nearest"
         )
         maps = self._through_stages(embedded * mask.permute(0, 2, 3, 1))
         cells = [nn.functional.pixel_unshuffle(map_, map_.shape[2] // height) for map_ in maps]
@@ -134,13 +134,14 @@ class SwinEncoder(MaskableEncoder):
             for i, block in enumerate(stage.blocks):
                 # A grid within one window is not shifted: each cell sees all others as it is.
                 is_shifted = i % 2 == 1 and min(size) > self.config.window_size
-                block.shift_size = self.config.window_size // 2 if is_shifted else 0
+                shift = self.config.window_size // 2 if is_shifted else 0
+                block.shift_size = shift  # type: ignore[assignment]
                 tokens = run_block(
                     partial(_run_layer, block, size),
                     tokens,
                     recompute=self.activation_checkpointing,
                 )
-            maps.append(tokens.transpose(1, 2).unflatten(2, size))
+            maps.append(tokens.transpose(1, 2).reshape(len(tokens), -1, *size))
             if stage.downsample is not None:
                 tokens = stage.downsample(tokens, size)
                 size = (size[0] // 2, size[1] // 2)
@@ -172,5 +173,5 @@ def _make_stages(config: Config) -> nn.ModuleList:
     stages: nn.ModuleList = SwinModel(sizes, add_pooling_layer=False).encoder.layers
     for stage in stages:
         if stage.downsample is not None:
-            stage.downsample.norm.eps = NORM_EPS
+            stage.downsample.norm.eps = NORM_EPS  # type: ignore[union-attr]
     return stages

@@ -4,7 +4,7 @@ Source: EventPretrain (arXiv 2508.05507), stage I, its masked reconstruction los
 normalisation is that of He et al., "Masked Autoencoders Are Scalable Vision Learners", CVPR 2022.
 """
 
-# B batch, C channels, N patches, P values in a patch
+# B batch, C channels, H height, W width, N patches, P values in a patch
 
 from __future__ import annotations
 
@@ -32,14 +32,17 @@ def masked_reconstruction(predicted_BNP: Tensor, images: Tensor, hidden_BN: Tens
 
 def patchify(images: Tensor, size: int) -> Tensor:
     """Return the (B, N, P) patches of (B, C, H, W) images; values go by row, column, channel."""
-    cells = images.unflatten(3, (-1, size)).unflatten(2, (-1, size))  # B C h p w q
-    return cells.permute(0, 2, 4, 3, 5, 1).flatten(3).flatten(1, 2)
+    B, C, H, W = images.shape
+    cells = images.reshape(B, C, H // size, size, W // size, size)
+    return cells.permute(0, 2, 4, 3, 5, 1).reshape(B, -1, size * size * C)
 
 
 def unpatchify(patches_BNP: Tensor, size: int, height: int) -> Tensor:
     """Return the (B, C, H, W) images of (B, N, P) patches, ``height`` rows of patches high."""
-    cells = patches_BNP.unflatten(1, (height, -1)).unflatten(3, (size, size, -1))  # B h w p q C
-    return cells.permute(0, 5, 1, 3, 2, 4).flatten(4).flatten(2, 3)
+    B, N, P = patches_BNP.shape
+    width, C = N // height, P // (size * size)
+    cells = patches_BNP.reshape(B, height, width, size, size, C)
+    return cells.permute(0, 5, 1, 3, 2, 4).reshape(B, C, height * size, width * size)
 
 
 def normalized_patches(patches_BNP: Tensor) -> Tensor:

@@ -154,7 +154,7 @@ class DifferenceModelling(Method):
         height = target.shape[2] // size
         truth = unpatchify(normalized_patches(patchify(target, size)), size, height)
         said = unpatchify(predicted_BNP.float(), size, height)
-        visible = (~hidden_BN).float().unflatten(1, (1, height, -1))
+        visible = (~hidden_BN).float().reshape(len(events), 1, height, -1)
         shown = events.sum(1, keepdim=True) * nn.functional.interpolate(visible, scale_factor=size)
         row = torch.cat([shown[0], truth[0], said[0]], dim=2)
         return {"events_truth_said": (0.5 + row / 4).clamp(0, 1).expand(3, -1, -1)}
