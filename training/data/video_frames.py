@@ -67,7 +67,7 @@ class Video:
                     container.seek(wanted[0], stream=stream)
                 for frame in container.decode(stream):
                     if frame.pts is not None and frame.pts >= wanted[0]:
-                        found[frame.pts] = frame.to_ndarray(format="rgb24")
+                        found[frame.pts] = np.asarray(frame.to_ndarray(format="rgb24"), np.uint8)
                     if frame.pts is not None and frame.pts >= wanted[-1]:
                         break
         except (av.error.FFmpegError, OSError, ValueError) as error:

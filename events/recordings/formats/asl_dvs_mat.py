@@ -17,7 +17,7 @@ import numpy as np
 
 from events.packet import SensorSize
 from events.recordings.chunked import ChunkedRecording
-from events.recordings.columns import Column, ColumnChunks, clock_of, find_names
+from events.recordings.columns import MICROSECONDS, Column, ColumnChunks, find_names
 from events.recordings.recording import RecordingError
 
 NAME = "ASL-DVS mat"
@@ -61,7 +61,7 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
     chunks = ColumnChunks(
         num_events,
         lambda a, b: (t[a:b], x[a:b], y[a:b], p[a:b]),
-        names.clock or clock_of(t),
+        names.clock or MICROSECONDS,
         vectors.clear,
         num_cut=max(lengths) - num_events,
     )

@@ -58,17 +58,19 @@ class DavisFrames:
     def __init__(self, root: Path) -> None:
         self.home = home_of(root, ("recordings",), self.layout)
         self._runs: dict[Split, list[Run]] = {"train": [], "val": []}
-        self._unreadable: list[Path] = []
+        self._problems: dict[Path, str] = {}
         for path in _candidates(self.home):
             try:
                 shots = _shots(path)
-            except RecordingError:
-                self._unreadable.append(path)
+            except RecordingError as error:
+                self._problems[path] = str(error).splitlines()[0]
                 continue
             num_train = round(TRAIN_SHARE * len(shots))
             # The held-out windows' first picture is the last one of training: windows touch.
             self._runs["train"] += _runs(path, shots[:num_train])
             self._runs["val"] += _runs(path, shots[max(num_train - 1, 0) :])
+        if not self._runs["train"] and self._problems:
+            raise DataError(next(iter(self._problems.values())))
         if not self._runs["train"]:
             raise MissingDataError(f"{self.home} has no recording with two frames")
         self._ends = {
@@ -131,8 +133,8 @@ class DavisFrames:
         """Yield a finding for each recording with frames, and for each that cannot be opened."""
         for path in dict.fromkeys(run.path for runs in self._runs.values() for run in runs):
             yield check_recording(path, None, "", deep=deep)
-        for path in self._unreadable:
-            yield check_recording(path, None, "", deep=deep)
+        for path, problem in self._problems.items():
+            yield Finding(path=path, state="corrupt", problem=problem.removeprefix(f"{path} "))
 
 
 def _candidates(home: Path) -> list[Path]:

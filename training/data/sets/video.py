@@ -54,6 +54,9 @@ class VideoWindows:
                 self._videos.append(Video.open(path))
             except VideoError as error:
                 self._problems[path] = str(error)
+        if not self._videos and self._problems:
+            path, problem = next(iter(self._problems.items()))
+            raise DataError(f"{path} {problem}")
         if not self._videos:
             raise MissingDataError(f"{self.home} has no video of two frames")
         self._first: dict[Split, list[list[int]]] = {"train": [], "val": []}
