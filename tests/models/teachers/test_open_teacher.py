@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_folders import WIDTH, tiny_model, write_folder
+from tiny_teacher_folders import WIDTH, tiny_model, write_folder
 
 from models.teachers.dinov2 import Dinov2Teacher
 from models.teachers.open import open_teacher, teacher_classes
