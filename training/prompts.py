@@ -44,7 +44,7 @@ def small_tokenizer(texts: Iterable[str], vocabulary_size: int = VOCABULARY_SIZE
     tokenizer.post_processor = processors.TemplateProcessing(
         single=f"{start} $A {end}", special_tokens=ends
     )
-    return PreTrainedTokenizerFast(
+    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
         tokenizer_object=tokenizer,
         bos_token=start,
         eos_token=end,

@@ -102,9 +102,10 @@ def _preprocessor_path(name: str) -> Path | None:
     local = Path(name) / PREPROCESSOR_FILE
     if Path(name).is_dir():
         return local if local.is_file() else None
-    from transformers.utils import cached_file
+    from transformers.utils.hub import cached_file
 
     try:
-        return Path(cached_file(name, PREPROCESSOR_FILE))
+        found = cached_file(name, PREPROCESSOR_FILE)
     except OSError:  # the repository has none
         return None
+    return None if found is None else Path(found)

@@ -208,10 +208,11 @@ class ImageTextTeacher(Method):
 
     def _chosen_names(self, labels_B: Tensor) -> Tensor:
         """Return the indices of the names that this step tells apart, in order."""
-        own = labels_B[labels_B >= 0].unique()
+        own = torch.unique(labels_B[labels_B >= 0])
         others = torch.randperm(len(self.names), device=labels_B.device)
         others = others[: max(self.config.names_per_step - len(own), 0)]
-        return torch.cat([own, others]).unique()
+        chosen: Tensor = torch.unique(torch.cat([own, others]))
+        return chosen
 
     def _texts(self, names: list[str]) -> tuple[Tensor, Tensor]:
         """Return the unit embeddings of names, and of what patches show, by a random template."""
