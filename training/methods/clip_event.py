@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 import torch
 from torch import Tensor, nn
@@ -52,6 +52,9 @@ class Config(MethodConfig):
     ViT-L/14."""
     prompt: str = "a photo of a {label}"
     """Text of each recognition label of the data."""
+    picture: Literal["grey", "colour"] = "grey"
+    """What the teacher is shown: grey in three channels, as published, since events know no colour;
+    or colours, for a teacher that reads grey pictures badly."""
     weights: dict[str, float] = field(
         default_factory=lambda: {"L_ct": 1.0, "L_zs": 0.1, "L_kl": 1.0, "L_pred": 0.0}
     )
@@ -120,7 +123,9 @@ class ClipEvent(Method):
     def forward(self, batch: Batch) -> StepOutput:
         config, weights = self.config, self.config.weights
         event_BE = self.module.encoder.tokens(batch.events).embedding_BE
-        image_BE = self.teacher.tokens(grey(batch.paired().images)).embedding_BE
+        images = batch.paired().images
+        shown = grey(images) if config.picture == "grey" else images
+        image_BE = self.teacher.tokens(shown).embedding_BE
         assert event_BE is not None
         assert image_BE is not None
         event_BE, image_BE = event_BE.float(), image_BE.float()

@@ -19,6 +19,7 @@ from models.encoders import clip_vision, hybrid
 from models.model_file import load_model
 from training.data import mixture
 from training.data.batch import Batch
+from training.losses.sinkhorn_kl import sinkhorn_kl
 from training.methods.clip_event import TERMS, ClipEvent, Config, grey
 from training.methods.method import Method
 from training.optim import OptimizerConfig, build_optimizer
@@ -181,6 +182,21 @@ def test_grey_pictures_have_the_brightness_of_the_colours() -> None:
     shown = grey(images.reshape(3, 3, 1, 1)).squeeze()
     expected = torch.tensor([0.299, 0.587, 1.0])[:, None].expand(3, 3)
     torch.testing.assert_close(shown, expected)
+
+
+def test_the_teacher_may_be_shown_colours(teacher_folder: Path) -> None:
+    images = torch.randint(256, (8, 3, SIZE, SIZE), generator=torch.Generator().manual_seed(3))
+    pairs = replace(batch().paired(), images=images.to(torch.uint8))
+    colourful = replace(batch(), pairs=pairs)
+    method = make(teacher_folder, picture="colour")
+    seen = method.teacher.tokens(pairs.images).embedding_BE
+    said = method.module.encoder.tokens(colourful.events).embedding_BE
+    assert seen is not None
+    assert said is not None
+    colour_kl = method(colourful).terms["L_kl"].item()
+    assert colour_kl == pytest.approx(sinkhorn_kl(seen, said).item(), rel=1e-5)
+    grey_kl = make(teacher_folder)(colourful).terms["L_kl"].item()
+    assert colour_kl != pytest.approx(grey_kl, rel=1e-3)
 
 
 @pytest.mark.parametrize(
