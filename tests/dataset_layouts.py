@@ -21,6 +21,7 @@ from events.recordings.recording import Frame
 SMALL = SensorSize(30, 30)
 """Events lie within it, whatever the sensor."""
 NUM_EVENTS = 400
+SYNSETS = "n01440764 tench, Tinca tinca\nn02085936 Maltese dog, Maltese terrier, Maltese\n"
 Write = Callable[[Path, EventArray], object]
 
 
@@ -133,8 +134,22 @@ def n_imagenet(root: Path) -> None:
             write_picture(root / "ImageNet" / split / path.with_suffix(".JPEG"), (50, 40))
         lines = (f"/home/them/N_Imagenet/extracted_{split}/{path}\n" for path in paths)
         (home / f"{split}_list.txt").write_text("".join(lines))
-    names = "n01440764 tench, Tinca tinca\nn02085936 Maltese dog, Maltese terrier, Maltese\n"
-    (home / "LOC_synset_mapping.txt").write_text(names)
+    (home / "LOC_synset_mapping.txt").write_text(SYNSETS)
+
+
+def n_imagenet_variants(root: Path) -> None:
+    home = root / "N_Imagenet_cam"
+    folders = ("extracted_val_mode_3", "extracted_val_brightness_7")
+    synsets = ("n01440764", "n02085936")
+    write_all(nimagenet, (home / a / b / f"{b}_1.npz" for a in folders for b in synsets))
+
+
+def imagenet(root: Path) -> None:
+    for split, number in (("train", 2), ("val", 1)):
+        for synset in ("n01440764", "n02085936"):
+            for i in range(number):
+                write_picture(root / "ImageNet" / split / synset / f"{i}.JPEG", (64, 64))
+    (root / "ImageNet" / "LOC_synset_mapping.txt").write_text(SYNSETS)
 
 
 def dvs_gesture(root: Path) -> None:
@@ -235,6 +250,10 @@ LAYOUTS = {
         write=dvs_objects, sensor=DVS128, num_train=8, num_val=2,
         files="recognition/dvs128_objects_biolab/aedat/*.aedat",
     ),
+    "imagenet": Layout(
+        write=imagenet, sensor=None, num_train=4, num_val=2,
+        files="ImageNet/*/*/*.JPEG", with_images=True,
+    ),
     "imagenet1k": Layout(
         write=imagenet1k, sensor=None, num_train=3, num_val=0,
         files="images/imagenet1k_256/*.jpg", with_images=True,
@@ -251,6 +270,10 @@ LAYOUTS = {
         write=n_imagenet, sensor=SensorSize(640, 480), num_train=4, num_val=2,
         files="N_Imagenet/*/*/*.npz", empty=lambda path: nimagenet(path, some_events(0, 0)),
         with_images=True,
+    ),
+    "n_imagenet_variants": Layout(
+        write=n_imagenet_variants, sensor=SensorSize(640, 480), num_train=0, num_val=4,
+        files="N_Imagenet_cam/*/*/*.npz",
     ),
     "n_mnist": Layout(
         write=n_mnist, sensor=SensorSize(34, 34), num_train=4, num_val=2,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import groupby
 from pathlib import Path
 from typing import NamedTuple
@@ -28,7 +28,8 @@ SPLITS: tuple[Split, Split] = ("train", "val")
 class Clip(NamedTuple):
     """A labelled recording, or a labelled part of one."""
 
-    path: Path
+    name: str
+    """The file's path under the set's home, with slashes: a million paths are small as text."""
     label: str
     start_us: int | None = None
     end_us: int | None = None
@@ -56,18 +57,22 @@ class RecordedSet:
     """Events of a window; None is the whole clip."""
     segmentation_labels: tuple[str, ...] = ()
 
-    def __init__(self, home: Path, clips: Mapping[Split, Sequence[Clip]]) -> None:
+    def __init__(self, home: Path, clips: Mapping[Split, Iterable[Clip]]) -> None:
         self.home = home
         self.labels: dict[Split, list[str]] = {}
-        self._paths: dict[Split, npt.NDArray[np.bytes_]] = {}
+        self._names: dict[Split, npt.NDArray[np.bytes_]] = {}
         self._spans: dict[Split, list[tuple[int | None, int | None]]] = {}
         for split in SPLITS:
-            # A million paths: bytes in one array take a tenth of what objects do.
-            paths = [os.fsencode(clip.path.relative_to(home)) for clip in clips[split]]
-            self._paths[split] = np.array(paths, np.bytes_)
-            self.labels[split] = [clip.label for clip in clips[split]]
-            has_parts = any(clip[2:] != (None, None) for clip in clips[split])
-            self._spans[split] = [clip[2:] for clip in clips[split]] if has_parts else []
+            names: list[bytes] = []
+            labels = self.labels[split] = []
+            spans = self._spans[split] = []
+            for name, label, *span in clips[split]:
+                names.append(os.fsencode(name))
+                labels.append(label)
+                spans.append((span[0], span[1]))
+            if all(span == (None, None) for span in spans):
+                spans.clear()
+            self._names[split] = np.array(names, np.bytes_)
         self.recognition_labels = tuple(sorted({*self.labels["train"], *self.labels["val"]}))
         if not self.recognition_labels:
             raise MissingDataError(
@@ -79,9 +84,9 @@ class RecordedSet:
 
     def clip(self, split: Split, index: int) -> Clip:
         """Return what window ``index`` is taken from."""
-        path = self.home / os.fsdecode(bytes(self._paths[split][index]))
+        name = os.fsdecode(bytes(self._names[split][index]))
         span = self._spans[split][index] if self._spans[split] else (None, None)
-        return Clip(path, self.labels[split][index], *span)
+        return Clip(name, self.labels[split][index], *span)
 
     def picture_path(self, clip: Clip) -> Path | None:
         """Return where the picture that a clip was recorded from lies; None where there is none."""
@@ -99,7 +104,7 @@ class RecordedSet:
         with_images: bool = False,
     ) -> LabelledWindow:
         clip = self.clip(split, index)
-        packet = read_clip(clip, self.sensor)
+        packet = read_clip(self.home, clip, self.sensor)
         if self.num_events is not None:
             rng = np.random.default_rng((seed, index)) if augment else None
             packet = run_of(packet, self.num_events, rng)
@@ -111,29 +116,31 @@ class RecordedSet:
         """Yield a finding for each recording; of one in many parts without a label."""
         for split in SPLITS:
             clips = (self.clip(split, i) for i in range(self.num_windows(split)))
-            for path, parts in groupby(clips, key=lambda clip: clip.path):
+            for name, parts in groupby(clips, key=lambda clip: clip.name):
                 labels = [clip.label for clip in parts]
                 label = labels[0] if len(labels) == 1 else ""
+                path = self.home / name
                 yield check_recording(path, split, label, deep=deep, sensor=self.sensor)
 
 
-def read_clip(clip: Clip, sensor: SensorSize | None = None) -> EventPacket:
+def read_clip(home: Path, clip: Clip, sensor: SensorSize | None = None) -> EventPacket:
     """Return a clip's events.
 
     Raises:
         RecordingError: the file cannot be read.
         DataError: it is too damaged, or holds no events there.
     """
-    with open_recording(clip.path, sensor) as recording:
+    path = home / clip.name
+    with open_recording(path, sensor) as recording:
         start_us = recording.start_us if clip.start_us is None else clip.start_us
         end_us = recording.end_us if clip.end_us is None else clip.end_us
         packet = recording.events_between(start_us, end_us)
         damage = recording.damage
     if damage.num_lost > MOST_LOST * (len(packet) + damage.num_lost):
-        raise DataError(f"{clip.path} is damaged: {damage}")
+        raise DataError(f"{path} is damaged: {damage}")
     if not len(packet):
         part = "" if clip.start_us is None else f" in [{start_us}, {end_us}) us"
-        raise DataError(f"{clip.path} holds no events{part}")
+        raise DataError(f"{path} holds no events{part}")
     return packet
 
 
@@ -168,29 +175,33 @@ def home_of(root: Path, names: Sequence[str], layout: str) -> Path:
     )
 
 
-def in_class_folders(folder: Path, suffix: str) -> list[Clip]:
-    """Return the recordings ``folder/<label>/*suffix``, in order; an underscore reads as a space.
+def in_class_folders(home: Path, folder: str, suffix: str) -> Iterator[Clip]:
+    """Yield the recordings ``folder/<label>/*suffix``, in order; an underscore reads as a space.
+
+    Args:
+        home: The set's.
+        folder: Below it; "." is the home itself.
+        suffix: Of recordings.
 
     Raises:
         MissingDataError: there is no such folder.
     """
-    if not folder.is_dir():
-        raise MissingDataError(f"no {folder}: the data set is not whole")
-    clips = []
-    for home in sorted(each for each in folder.iterdir() if each.is_dir()):
-        label = home.name.replace("_", " ")
-        names = sorted(name for name in os.listdir(home) if name.endswith(suffix))
-        clips += [Clip(home / name, label) for name in names]
-    return clips
+    if not (home / folder).is_dir():
+        raise MissingDataError(f"no {home / folder}: the data set is not whole")
+    for label in sorted(entry.name for entry in os.scandir(home / folder) if entry.is_dir()):
+        for name in sorted(os.listdir(home / folder / label)):
+            if name.endswith(suffix):
+                yield Clip(f"{folder}/{label}/{name}", label.replace("_", " "))
 
 
-def eighty_twenty(clips: Sequence[Clip]) -> dict[Split, list[Clip]]:
+def eighty_twenty(clips: Iterable[Clip]) -> dict[Split, list[Clip]]:
     """Split at random where a set has no split of its own: 80 % to train with, seed 123.
 
     ECDP's protocol (Yang et al., "Event Camera Data Pre-training", ICCV 2023, arXiv 2301.01928);
     which recording falls where is not published, so the draw is ours: the order of the clips,
     shuffled by numpy's legacy generator, whose stream never changes.
     """
+    clips = list(clips)
     order = np.random.RandomState(SPLIT_SEED).permutation(len(clips))
     num_train = round(TRAIN_SHARE * len(clips))
     halves = (np.sort(order[:num_train]), np.sort(order[num_train:]))

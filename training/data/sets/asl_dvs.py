@@ -23,7 +23,7 @@ class AslDvs(RecordedSet):
 
     def __init__(self, root: Path) -> None:
         home = home_of(root, ("ASL-DVS", "ASLDVS", "asl_dvs"), self.layout)
-        super().__init__(home, eighty_twenty(in_class_folders(home, ".mat")))
+        super().__init__(home, eighty_twenty(in_class_folders(home, ".", ".mat")))
 
 
 dataset = AslDvs

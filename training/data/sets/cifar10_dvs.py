@@ -24,7 +24,7 @@ class Cifar10Dvs(RecordedSet):
 
     def __init__(self, root: Path) -> None:
         home = home_of(root, ("CIFAR10-DVS", "CIFAR10DVS", "cifar10_dvs"), self.layout)
-        super().__init__(home, eighty_twenty(in_class_folders(home, ".aedat")))
+        super().__init__(home, eighty_twenty(in_class_folders(home, ".", ".aedat")))
 
 
 dataset = Cifar10Dvs

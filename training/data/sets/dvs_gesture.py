@@ -34,8 +34,8 @@ class DvsGesture(RecordedSet):
 
     def __init__(self, root: Path) -> None:
         home = home_of(root, ("DvsGesture", "dvs_gesture", "DVS128Gesture"), self.layout)
-        train = list(_gestures(home, "trials_to_train.txt"))
-        super().__init__(home, {"train": train, "val": list(_gestures(home, "trials_to_test.txt"))})
+        train = _gestures(home, "trials_to_train.txt")
+        super().__init__(home, {"train": train, "val": _gestures(home, "trials_to_test.txt")})
 
 
 def _gestures(home: Path, trials: str) -> Iterator[Clip]:
@@ -54,7 +54,7 @@ def _gestures(home: Path, trials: str) -> Iterator[Clip]:
                         f"{labels}, line {number + 1}: a gesture 1 to {len(GESTURES)}, its start "
                         f"and its end must be there, got {','.join(row)!r}"
                     ) from None
-                yield Clip(home / name, label, start_us, end_us)
+                yield Clip(name, label, start_us, end_us)
 
 
 dataset = DvsGesture

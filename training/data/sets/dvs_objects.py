@@ -41,7 +41,7 @@ class DvsObjects(RecordedSet):
         clips: dict[Split, list[Clip]] = {"train": [], "val": []}
         for path in sorted(home.glob("*.aedat")):
             label = next((THINGS[each] for each in THINGS if _names(path, each)), "")
-            parts = [Clip(path, label, *span) for span in _busy_spans(path)] if label else []
+            parts = [Clip(path.name, label, *span) for span in _busy_spans(path)] if label else []
             num_train = round(TRAIN_SHARE * len(parts))
             clips["train"] += parts[:num_train]
             clips["val"] += parts[num_train:]

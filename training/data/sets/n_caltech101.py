@@ -26,11 +26,11 @@ class NCaltech101(RecordedSet):
 
     def __init__(self, root: Path) -> None:
         home = home_of(root, ("N-Caltech101", "n_caltech101", "ncaltech101"), self.layout)
-        super().__init__(home, eighty_twenty(in_class_folders(home / "Caltech101", ".bin")))
+        super().__init__(home, eighty_twenty(in_class_folders(home, "Caltech101", ".bin")))
 
     def picture_path(self, clip: Clip) -> Path | None:
-        folder = self.home / "101_ObjectCategories"
-        path = folder / clip.path.parent.name / f"{clip.path.stem}.jpg"
+        name = Path(clip.name).relative_to("Caltech101").with_suffix(".jpg")
+        path = self.home / "101_ObjectCategories" / name
         return path if path.is_file() else None
 
 

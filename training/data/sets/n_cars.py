@@ -23,9 +23,9 @@ class NCars(RecordedSet):
 
     def __init__(self, root: Path) -> None:
         home = home_of(root, ("N-Cars", "n_cars", "Prophesee_Dataset_n_cars"), self.layout)
-        train = in_class_folders(home / "n-cars_train", ".dat")
+        train = in_class_folders(home, "n-cars_train", ".dat")
         super().__init__(
-            home, {"train": train, "val": in_class_folders(home / "n-cars_test", ".dat")}
+            home, {"train": train, "val": in_class_folders(home, "n-cars_test", ".dat")}
         )
 
 

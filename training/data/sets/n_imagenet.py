@@ -1,4 +1,4 @@
-"""N-ImageNet: ImageNet's pictures on a screen, 1.78 million recordings of a moving Samsung DVS.
+"""N-ImageNet: ImageNet's pictures on a screen, recorded by a moving Samsung DVS Gen3.
 
 Layout: ``N_Imagenet/extracted_{train,val}/<WordNet id>/<picture>.npz`` and, if they are there, the
 lists ``{train,val}_list.txt``, of whose paths the last three parts count. Labels are WordNet ids,
@@ -11,13 +11,13 @@ Source: Kim et al., "N-ImageNet", ICCV 2021, arXiv 2112.01041; github.com/82magn
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from events.packet import SensorSize
 from training.data.dataset import Split
 from training.data.recorded import Clip, RecordedSet, home_of, in_class_folders
-
-NAMES = "LOC_synset_mapping.txt"
+from training.data.stills.imagenet import NAMES, read_names
 
 
 class NImageNet(RecordedSet):
@@ -30,40 +30,30 @@ class NImageNet(RecordedSet):
     def __init__(self, root: Path) -> None:
         home = home_of(root, ("N_Imagenet", "N-ImageNet", "n_imagenet"), self.layout)
         self._pictures = home.parent / "ImageNet"
-        names = _read_names([home / NAMES, self._pictures / NAMES])
+        names = read_names(home / NAMES) or read_names(self._pictures / NAMES)
         train, val = _clips(home, "train", names), _clips(home, "val", names)
         super().__init__(home, {"train": train, "val": val})
 
     def picture_path(self, clip: Clip) -> Path | None:
-        split = clip.path.parts[-3].removeprefix("extracted_")
-        path = self._pictures / split / clip.path.parent.name / f"{clip.path.stem}.JPEG"
+        folder, synset, file = clip.name.split("/")
+        split = folder.removeprefix("extracted_")
+        path = self._pictures / split / synset / Path(file).with_suffix(".JPEG")
         return path if path.is_file() else None
 
 
-def _clips(home: Path, split: Split, names: dict[str, str]) -> list[Clip]:
+def _clips(home: Path, split: Split, names: dict[str, str]) -> Iterator[Clip]:
     listed = home / f"{split}_list.txt"
     if not listed.is_file():
-        found = in_class_folders(home / f"extracted_{split}", ".npz")
-        return [clip._replace(label=names.get(clip.label, clip.label)) for clip in found]
-    clips = []
+        for clip in in_class_folders(home, f"extracted_{split}", ".npz"):
+            yield clip._replace(label=names.get(clip.label, clip.label))
+        return
+    labels: dict[str, str] = {}
     with listed.open() as file:
         for line in file:
             parts = line.strip().split("/")[-3:]
             if len(parts) == 3:
-                clips.append(Clip(home.joinpath(*parts), names.get(parts[1], parts[1])))
-    return clips
-
-
-def _read_names(paths: list[Path]) -> dict[str, str]:
-    """Return the first name of each WordNet id, all of them where first names clash."""
-    path = next((path for path in paths if path.is_file()), None)
-    if path is None:
-        return {}
-    lines = [line.partition(" ") for line in path.read_text().splitlines()]
-    full = {synset: text.strip() for synset, _, text in lines if text}
-    first = {synset: text.split(",")[0] for synset, text in full.items()}
-    taken = list(first.values())
-    return {key: name if taken.count(name) == 1 else full[key] for key, name in first.items()}
+                label = labels.setdefault(parts[1], names.get(parts[1], parts[1]))
+                yield Clip("/".join(parts), label)
 
 
 dataset = NImageNet

@@ -23,8 +23,8 @@ class NMnist(RecordedSet):
 
     def __init__(self, root: Path) -> None:
         home = home_of(root, ("N-MNIST", "n_mnist", "NMNIST"), self.layout)
-        train = in_class_folders(home / "Train", ".bin")
-        super().__init__(home, {"train": train, "val": in_class_folders(home / "Test", ".bin")})
+        train = in_class_folders(home, "Train", ".bin")
+        super().__init__(home, {"train": train, "val": in_class_folders(home, "Test", ".bin")})
 
 
 dataset = NMnist
