@@ -29,7 +29,7 @@ def jpeg(colour: tuple[int, int, int], size: tuple[int, int] = (20, 20)) -> byte
 
 @pytest.fixture(scope="module")
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A data folder of the three sets, in their layouts."""
+    """A data folder of all sets, in their layouts."""
     folder = tmp_path_factory.mktemp("data")
     (folder / "images" / "imagenet1k_256").mkdir(parents=True)
     ids = [f"n{i:08d}" for i in range(NUM_CLASSES)]
@@ -49,6 +49,8 @@ def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         labels = np.full((30, 40), 11, np.uint8)
         labels[:, :20] = 3
         Image.fromarray(labels).save(folder / "dense" / "camvid" / f"{split}annot" / "a.png")
+        (folder / "ImageNet" / split / ids[0]).mkdir(parents=True)
+        (folder / "ImageNet" / split / ids[0] / "a.JPEG").write_bytes(jpeg((7, 7, 7)))
     return folder
 
 
