@@ -61,8 +61,10 @@ def row(scene: Scene) -> dict[str, Any]:
 
 
 def _token_figures(tokens: TokenMap) -> dict[str, Any]:
-    """Return a token map in a few figures: its sizes, and of the tokens that see the sensor the
-    mean's length and their mean cosine to it (1: all alike).
+    """Return a token map in a few figures.
+
+    Of the tokens that see the sensor: their mean's length, and their mean cosine to it (1 where
+    all are alike).
     """
     features = content(tokens)
     rows_ND = features.reshape(len(features), -1).T.astype(np.float64)

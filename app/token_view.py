@@ -21,6 +21,10 @@ from models.token_pictures import (
 MAX_FIRST_TOKENS = 256
 """Tokens that the first window's components are computed of: more would hold up the window."""
 MAX_FOLLOWED_TOKENS = 1200
+RATE = 0.1
+"""How fast colours follow the stream, a window."""
+MAX_LOW = 0.98
+"""Stretched colours span at least from here to 1: what is alike to a hair stays of one colour."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -31,6 +35,8 @@ class TokenPicture:
     """(H, W, 3) at the sensor's resolution."""
     cosine: FloatArray | None
     """(H, W) likeness in [-1, 1] to the anchor's token; None where components are shown."""
+    low: float = -1.0
+    """Cosine of the colour map's first colour; its last is 1."""
 
 
 class TokenView:
@@ -42,37 +48,54 @@ class TokenView:
     """
 
     def __init__(self) -> None:
-        self.anchor: tuple[int, int] | None = None
-        """(x, y) pixel of the sensor."""
+        self._anchor: tuple[int, int] | None = None
         self._colors: TokenColors | None = None
         self._followed: TokenMap | None = None
+        self._low: float | None = None
+
+    @property
+    def anchor(self) -> tuple[int, int] | None:
+        """(x, y) pixel of the sensor that tokens are compared to."""
+        return self._anchor
+
+    def set_anchor(self, anchor: tuple[int, int] | None) -> None:
+        """Show likeness to the token at a pixel, or components."""
+        self._anchor, self._low = anchor, None
 
     def forget(self) -> None:
         """Begin anew: another stream or another encoder."""
-        self.anchor = self._colors = self._followed = None
+        self._colors = self._followed = None
+        self.set_anchor(None)
 
-    def paint(self, tokens: TokenMap, colors: str = "turbo") -> TokenPicture:
+    def paint(
+        self, tokens: TokenMap, colors: str = "turbo", *, stretches: bool = False
+    ) -> TokenPicture:
         """Return the picture of a window.
 
         Args:
             tokens: The window's.
             colors: Of likeness, one of app.colormaps.COLORMAPS.
+            stretches: Whether they span the least likeness of late to 1, instead of -1 to 1.
         """
-        self._follow(tokens)
-        if self.anchor is None:
+        is_new = tokens is not self._followed
+        if is_new:
+            self._follow(tokens)
+        if self._anchor is None:
             return TokenPicture(image=self._components(tokens), cosine=None)
-        cosine = likeness(tokens, *self.anchor)
-        return TokenPicture(image=likeness_image(cosine, colors), cosine=cosine)
+        cosine = likeness(tokens, *self._anchor)
+        if is_new or self._low is None:
+            least = min(float(cosine.min()), MAX_LOW)
+            self._low = least if self._low is None else self._low + RATE * (least - self._low)
+        low = self._low if stretches else -1.0
+        return TokenPicture(image=likeness_image(cosine, colors, low), cosine=cosine, low=low)
 
     def _follow(self, tokens: TokenMap) -> None:
-        """Let the colours follow a map, once, whether they are shown or not."""
-        if tokens is self._followed:
-            return
+        """Let the colours follow a map, whether they are shown or not."""
         self._followed = tokens
         features = content(tokens)
         if self._colors is None or len(self._colors.mean_D) != len(features):
             self._colors = fit_colors(sample(features, MAX_FIRST_TOKENS))
-        self._colors = follow_colors(sample(features, MAX_FOLLOWED_TOKENS), self._colors)
+        self._colors = follow_colors(sample(features, MAX_FOLLOWED_TOKENS), self._colors, RATE)
 
     def _components(self, tokens: TokenMap) -> Image:
         assert self._colors is not None
@@ -115,9 +138,9 @@ def likeness(tokens: TokenMap, x: int, y: int) -> FloatArray:
     return box.to_sensor_image(similarity_map(tokens.features, row, column))
 
 
-def likeness_image(cosine: FloatArray, colors: str) -> Image:
-    """Return (H, W, 3) colours of cosines: the table's first at -1, its last at 1."""
-    place = (np.clip(cosine, -1, 1) + 1) * ((NUM_COLORS - 1) / 2)
+def likeness_image(cosine: FloatArray, colors: str, low: float = -1.0) -> Image:
+    """Return (H, W, 3) colours of cosines: the table's first at ``low``, its last at 1."""
+    place = (np.clip(cosine, low, 1) - low) * ((NUM_COLORS - 1) / (1 - low))
     image: Image = colormap(colors)[place.round().astype(np.uint8)]
     return image
 

@@ -95,9 +95,12 @@ class Actions:
     def toggle_tasks(self) -> None:
         """Show the events only, or all tasks again."""
         preferences = self._window.preferences
+        top, card = self._parts.top, self._session.engine and self._session.engine.card
         shows_any = preferences.shows_segmentation or preferences.shows_depth
-        self._parts.top.segmentation.setChecked(not shows_any)
-        self._parts.top.depth_check.setChecked(not shows_any)
+        if card and not card.tasks:
+            shows_any = preferences.shows_tokens
+        for check in (top.segmentation, top.depth_check, top.tokens):
+            check.setChecked(not shows_any)
 
     def toggle_segmentation(self) -> None:
         self._parts.top.segmentation.toggle()
@@ -108,6 +111,9 @@ class Actions:
     def toggle_recognition(self) -> None:
         preferences = self._window.preferences
         self._window.prefer(shows_recognition=not preferences.shows_recognition)
+
+    def toggle_tokens(self) -> None:
+        self._parts.top.tokens.toggle()
 
     def toggle_hud(self) -> None:
         self._window.prefer(shows_hud=not self._window.preferences.shows_hud)
@@ -141,9 +147,11 @@ class Actions:
         self._parts.sheet.toggle()
 
     def escape(self) -> None:
-        """Close the sheet, else leave full screen, else give up opening."""
+        """Close the sheet, else drop the point, else leave full screen, else give up opening."""
         if not self._parts.sheet.isHidden():
             self._parts.sheet.hide()
+        elif self._window.display.tokens.anchor is not None:
+            self._window.display.tokens.drop_anchor()
         elif self._window.isFullScreen():
             self._window.showNormal()
         elif self._parts.pages.currentWidget() is self._parts.start and self._session.text:

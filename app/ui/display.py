@@ -4,7 +4,14 @@ from __future__ import annotations
 
 import time
 
-from app.render import accumulated_image, overlay_segmentation, surface_image, voxel_image
+from app.render import (
+    EventColors,
+    Image,
+    accumulated_image,
+    overlay_segmentation,
+    surface_image,
+    voxel_image,
+)
 from app.scene import PipelineState, Scene
 from app.truth_worker import HasTruth, TruthWorker
 from app.ui.layout import Parts
@@ -13,9 +20,12 @@ from app.ui.rate_history import RateHistory
 from app.ui.session import Session
 from app.ui.settings import Preferences
 from app.ui.theme import THEMES
+from app.ui.token_display import TokenDisplay
 from app.ui.top_bar import source_title
 from app.warm_up import WarmUp
 from events.filters import preview
+from events.surface import Surface
+from models.results import Prediction
 
 FIGURES_S, PREVIEW_S, MEANING_S = 0.2, 0.6, 0.1
 """How often figures, filter previews and scores change: slow enough to be read."""
@@ -43,6 +53,7 @@ class Display:
         self._opened_s = 0.0
         self._message = ""
         self._has_seen_events = False
+        self.tokens = TokenDisplay(parts.picture, parts.right.token_legend, self.redraw)
         self.has_shown_prediction = False
         """Whether a prediction of this source was on screen."""
         self.follow(preferences)
@@ -60,18 +71,25 @@ class Display:
         parts.hud.setVisible(preferences.shows_hud)
         parts.left.setVisible(preferences.left_open)
         parts.right.setVisible(preferences.right_open)
-        parts.right.depth_section.setVisible(preferences.shows_depth)
-        parts.right.classes_section.setVisible(preferences.shows_segmentation)
-        parts.right.recognition_section.setVisible(preferences.shows_recognition)
+        parts.right.follow(preferences)
         parts.top.show_overlay_possible(preferences.view != "voxel")
-        parts.right.show_colormap(preferences.colormap)
+        self.redraw()
+
+    def redraw(self) -> None:
+        """Draw the picture again at the next tick, though nothing came."""
         self._drawn = ()
+
+    def show_engine(self) -> None:
+        """Begin anew with what only one engine's outputs share; another one was loaded."""
+        self.tokens.forget()
+        self.redraw()
 
     def show_source(self) -> None:
         """Begin anew: another source was asked for, or none plays any more."""
         self._scene = self._untaken = self._history = None
         self.has_shown_prediction = self._has_seen_events = False
         self._stop_truth()
+        self.tokens.forget()
         self._drawn = ()
         self._opened_s = time.monotonic()
         parts = self._parts
@@ -183,31 +201,43 @@ class Display:
             return
         self._drawn = key
         colors = THEMES[preferences.theme].events
-        if preferences.view == "surface" or scene is None:
-            decay_us = round(1000 * preferences.decay_ms)
-            image = surface_image(
-                surface.newest_us,
-                surface.polarity,
-                surface.clock_us,
-                decay_us=decay_us,
-                colors=colors,
-            )
-        elif preferences.view == "accumulated":
-            image = accumulated_image(scene.packet, colors=colors)
-        else:
-            image = voxel_image(scene.packet, NUM_VOXEL_BINS, colors=colors)
+        image = self._events_image(surface, colors)
         prediction = scene.prediction if scene is not None else None
         if prediction and prediction.depth is not None and preferences.shows_depth:
             self._parts.right.show_depth(prediction.depth)
-        segmentation = prediction.segmentation if prediction else None
+        self._lay_over(image, prediction or Prediction(), colors)
+        self._parts.picture.show_image(image)
+
+    def _events_image(self, surface: Surface, colors: EventColors) -> Image:
+        scene, preferences = self._scene, self._preferences
+        if preferences.view == "surface" or scene is None:
+            return surface_image(
+                surface.newest_us,
+                surface.polarity,
+                surface.clock_us,
+                decay_us=round(1000 * preferences.decay_ms),
+                colors=colors,
+            )
+        if preferences.view == "accumulated":
+            return accumulated_image(scene.packet, colors=colors)
+        return voxel_image(scene.packet, NUM_VOXEL_BINS, colors=colors)
+
+    def _lay_over(self, image: Image, prediction: Prediction, colors: EventColors) -> None:
+        """Blend classes or tokens into a picture of the sensor's pixels."""
+        preferences = self._preferences
+        has_pixels = preferences.view != "voxel"
+        segmentation, tokens = prediction.segmentation, prediction.tokens
         if (
             segmentation is not None
             and preferences.shows_segmentation
-            and preferences.view != "voxel"
+            and has_pixels
             and segmentation.class_ids.shape == image.shape[:2]
         ):
             overlay_segmentation(image, segmentation, opacity=preferences.opacity, colors=colors)
-        self._parts.picture.show_image(image)
+        if tokens is not None and preferences.shows_tokens and has_pixels:
+            self.tokens.lay_over(image, tokens, preferences, colors)
+        else:
+            self.tokens.hide()
 
     def _show_position(self) -> None:
         session, transport, history = self._session, self._parts.transport, self._history
@@ -232,7 +262,8 @@ class Display:
             parts.right.show_prediction(scene.prediction)
         compared = self._truth.take() if self._truth else None
         has_room = parts.stage.height() >= TRUTH_ROOM
-        parts.truth.setVisible(self._truth is not None and has_room)
+        is_bare = scene is not None and scene.prediction is not None and scene.prediction.tokens
+        parts.truth.setVisible(self._truth is not None and has_room and not is_bare)
         if compared is not None:
             sensor = compared.scene.packet.sensor
             parts.truth.fit(parts.stage.height(), sensor.width / sensor.height)

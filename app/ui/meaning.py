@@ -20,7 +20,7 @@ _LEFT = Qt.AlignmentFlag.AlignLeft | Qt.AlignmentFlag.AlignVCenter
 _RIGHT = Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
 
 
-class _Painted(QWidget):
+class Painted(QWidget):
     """A widget of fixed height that paints itself in the theme's colours."""
 
     def __init__(self, name: str, theme: Theme, height: int) -> None:
@@ -54,7 +54,7 @@ class _Painted(QWidget):
         )
 
 
-class ScoreBars(_Painted):
+class ScoreBars(Painted):
     """The likeliest classes: label, bar, percent."""
 
     ROW, NUM_ROWS, LABEL_WIDTH, VALUE_WIDTH = 24, 5, 136, 44
@@ -104,7 +104,7 @@ class ScoreBars(_Painted):
             painter.drawText(QRectF(0, top, self.width(), self.ROW), _RIGHT, f"{100 * score:.0f} %")
 
 
-class ClassLegend(_Painted):
+class ClassLegend(Painted):
     """The classes on screen with their colours and shares, largest first."""
 
     ROW = 22
@@ -144,7 +144,7 @@ class ClassLegend(_Painted):
             painter.drawText(area, _RIGHT, text)
 
 
-class DepthScale(_Painted):
+class DepthScale(Painted):
     """The colour map with ticks in metres, near on the left."""
 
     def __init__(self, theme: Theme) -> None:

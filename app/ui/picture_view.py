@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from PySide6.QtCore import QPoint, QRect, QRectF, QSize, Qt
-from PySide6.QtGui import QColor, QImage, QPainter, QPaintEvent
+from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
 from PySide6.QtWidgets import QWidget
 
 from app.render import Image
@@ -23,6 +23,13 @@ class PictureView(QWidget):
 
     CAPTION_HEIGHT = 20
 
+    point_picked = Signal(int, int)
+    """Column and row of the picture's pixel that was clicked."""
+    point_dropped = Signal()
+    """A right click: no point is wanted any more."""
+    pointed_at = Signal(object)
+    """(column, row) of the pixel under the cursor; None when it left the picture."""
+
     def __init__(self, name: str, theme: Theme, caption: str = "") -> None:
         super().__init__()
         self._theme = theme
@@ -30,6 +37,10 @@ class PictureView(QWidget):
         self._placeholder = "" if caption else "waiting for the first window"
         self._pixels: Image | None = None
         self._image: QImage | None = None
+        self._takes_points = False
+        self._mark: tuple[int, int] | None = None
+        self._readout = ""
+        self._cursor = QPointF()
         self.setAccessibleName(name)
         self.setSizePolicy(expanding())
         self.setMinimumSize(48, 48)
@@ -73,6 +84,74 @@ class PictureView(QWidget):
         left = room.left() + (room.width() - size.width()) // 2
         return QRect(QPoint(left, room.top() + (room.height() - size.height()) // 2), size)
 
+    # Points
+
+    def set_takes_points(self, takes_points: bool) -> None:
+        """Let the mouse point at pixels, or no longer."""
+        if takes_points == self._takes_points:
+            return
+        self._takes_points = takes_points
+        self.setMouseTracking(takes_points)
+        self.setCursor(Qt.CursorShape.CrossCursor if takes_points else Qt.CursorShape.ArrowCursor)
+
+    def show_mark(self, point: tuple[int, int] | None) -> None:
+        """Mark a pixel, (column, row), with a small cross."""
+        if point != self._mark:
+            self._mark = point
+            self.update()
+
+    def show_readout(self, text: str) -> None:
+        """Write what the pixel under the cursor says beside it; nothing if empty."""
+        if text != self._readout:
+            self._readout = text
+            self.update()
+
+    @property
+    def mark(self) -> tuple[int, int] | None:
+        return self._mark
+
+    @property
+    def readout(self) -> str:
+        return self._readout
+
+    def pixel_at(self, place: QPointF) -> tuple[int, int] | None:
+        """Return the (column, row) of the picture's pixel at a place of the widget, if any."""
+        area = self.picture_area()
+        if self._image is None or not QRectF(area).contains(place):
+            return None
+        column = int((place.x() - area.left()) * self._image.width() / area.width())
+        row = int((place.y() - area.top()) * self._image.height() / area.height())
+        return min(column, self._image.width() - 1), min(row, self._image.height() - 1)
+
+    def place_of(self, point: tuple[int, int]) -> QPointF:
+        """Return where in the widget the middle of a pixel, (column, row), lies."""
+        area = self.picture_area()
+        if self._image is None:
+            return QPointF(area.center())
+        x = area.left() + (point[0] + 0.5) * area.width() / self._image.width()
+        return QPointF(x, area.top() + (point[1] + 0.5) * area.height() / self._image.height())
+
+    def mousePressEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        if not self._takes_points:
+            super().mousePressEvent(event)
+            return
+        point = self.pixel_at(event.position())
+        if event.button() == Qt.MouseButton.RightButton:
+            self.point_dropped.emit()
+        elif event.button() == Qt.MouseButton.LeftButton and point is not None:
+            self.point_picked.emit(*point)
+
+    def mouseMoveEvent(self, event: QMouseEvent) -> None:  # noqa: N802
+        if self._takes_points:
+            self._cursor = event.position()
+            self.pointed_at.emit(self.pixel_at(self._cursor))
+            self.update()
+
+    def leaveEvent(self, event: QEvent) -> None:  # noqa: N802
+        self.pointed_at.emit(None)
+
+    # Painting
+
     def sizeHint(self) -> QSize:  # noqa: N802
         return QSize(640, 480)
 
@@ -83,6 +162,7 @@ class PictureView(QWidget):
         area = self.picture_area()
         if self._image is not None:
             painter.drawImage(area, self._image)  # nearest neighbour: no smooth transform hint
+            self._paint_points(painter, area)
         elif self._caption:
             painter.fillRect(area, QColor(theme.panel))
         elif self._placeholder:
@@ -95,3 +175,25 @@ class PictureView(QWidget):
             line = QRectF(area.left(), area.top() - self.CAPTION_HEIGHT, self.width(), 0)
             line.setHeight(self.CAPTION_HEIGHT - GRID / 4)
             painter.drawText(line, Qt.AlignmentFlag.AlignBottom, self._caption)
+
+    def _paint_points(self, painter: QPainter, area: QRect) -> None:
+        if self._mark is not None:
+            middle = self.place_of(self._mark)
+            painter.setRenderHint(QPainter.RenderHint.Antialiasing)
+            for color, width in (("#000000", 4.0), ("#FFFFFF", 1.6)):  # seen on every colour
+                painter.setPen(QPen(QColor(color), width))
+                for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
+                    step = QPointF(dx, dy)
+                    painter.drawLine(middle + 3 * step, middle + 10 * step)
+        if self._readout:
+            painter.setFont(font(10.0))
+            room = painter.fontMetrics().boundingRect(self._readout)
+            box = QRectF(0, 0, room.width() + 12, room.height() + 6)
+            box.moveTopLeft(self._cursor + QPointF(14, 10))
+            box.moveRight(min(box.right(), area.right()))
+            box.moveBottom(min(box.bottom(), area.bottom()))
+            painter.setPen(Qt.PenStyle.NoPen)
+            painter.setBrush(QColor(self._theme.raised))
+            painter.drawRoundedRect(box, 3, 3)
+            painter.setPen(QColor(self._theme.text))
+            painter.drawText(box, Qt.AlignmentFlag.AlignCenter, self._readout)

@@ -53,10 +53,13 @@ class Preferences:
     theme: str = "dark"
     view: str = "surface"
     shows_segmentation: bool = True
+    shows_tokens: bool = True
     opacity: float = 0.6
     shows_depth: bool = True
     shows_recognition: bool = True
     colormap: str = "turbo"
+    stretches_likeness: bool = True
+    """Whether its colours span what occurs, instead of -1 to 1."""
     length_ms: float = 50.0
     stride_ms: float = 20.0
     decay_ms: float = 40.0

@@ -40,6 +40,7 @@ SHORTCUTS = (
     Shortcut("toggle_segmentation", ("2",), "Segmentation on or off", "View"),
     Shortcut("toggle_depth", ("3",), "Depth on or off", "View"),
     Shortcut("toggle_recognition", ("4",), "Recognition on or off", "View"),
+    Shortcut("toggle_tokens", ("5",), "Tokens on or off", "View"),
     Shortcut("toggle_hud", ("O",), "Figures on or off", "View"),
     Shortcut("toggle_left", ("F9",), "Left panel", "View"),
     Shortcut("toggle_right", ("F10",), "Right panel", "View"),
@@ -51,7 +52,7 @@ SHORTCUTS = (
     Shortcut("show_camera", ("Ctrl+B",), "Camera controls, biases", "Files"),
     Shortcut("toggle_sheet", ("F1", "?"), "This sheet", "Files"),
     Shortcut("close", ("Ctrl+Q",), "Quit", "Files"),
-    Shortcut("escape", ("Esc",), "Close, leave full screen", "Files"),
+    Shortcut("escape", ("Esc",), "Close, drop the point", "Files"),
 )
 
 _ROW, _KEY_WIDTH, _COLUMN = 26, 116, 340

@@ -13,8 +13,10 @@ from app.ui import icons
 from app.ui.controls import Check, Picker, elided, note, tool_button
 from app.ui.settings import CHOICES, RANGES, Preferences
 from app.ui.theme import GRID, TOP_HEIGHT, Theme, font
+from models.card import TOKENS, ModelCard
 
 VIEW_TEXTS = {"surface": "Decaying surface", "accumulated": "Accumulated", "voxel": "Voxel bins"}
+CHECKED_TASKS = ("segmentation", "depth")
 PROVIDER_TEXTS = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA", "tensorrt": "TensorRT"}
 
 
@@ -25,6 +27,7 @@ class TopBar(QWidget):
     segmentation_changed = Signal(bool)
     opacity_changed = Signal(float)
     depth_changed = Signal(bool)
+    tokens_changed = Signal(bool)
     engine_picked = Signal(str)
     """A path; "" for Saccade's own engine, "none" for none, "ask" for a dialog."""
     provider_picked = Signal(str)
@@ -34,6 +37,8 @@ class TopBar(QWidget):
         super().__init__()
         self._theme = theme
         self._title = ""
+        self._card: ModelCard | None = None
+        self._is_overlay_possible = True
         self.setObjectName("topBar")
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedHeight(TOP_HEIGHT)
@@ -52,20 +57,21 @@ class TopBar(QWidget):
         )
         self.view.fit_to_widest()
         self.segmentation = Check("Segmentation", theme)
-        self.segmentation.setToolTip("Segmentation over the events (2)")
         self.segmentation.setChecked(preferences.shows_segmentation)
+        self.tokens = Check("Tokens", theme)
+        self.tokens.setToolTip("The encoder's tokens in colours over the events (5)")
+        self.tokens.setChecked(preferences.shows_tokens)
         self.opacity = QSlider(Qt.Orientation.Horizontal)
         self.opacity.setRange(0, 100)
         self.opacity.setSingleStep(round(100 * RANGES["opacity"].step))
         self.opacity.setPageStep(20)
         self.opacity.setFixedWidth(72)
-        self.opacity.setAccessibleName("Opacity of the segmentation")
-        self.opacity.setToolTip("Opacity of the segmentation")
+        self.opacity.setAccessibleName("Opacity of what lies over the events")
+        self.opacity.setToolTip("Opacity of what lies over the events")
         self.opacity.setValue(round(100 * preferences.opacity))
         self.percent = note(f"{self.opacity.value()} %")
         self.percent.setFixedWidth(self.percent.fontMetrics().horizontalAdvance("100 %") + 2)
         self.depth_check = Check("Depth", theme)
-        self.depth_check.setToolTip("Depth picture (3)")
         self.depth_check.setChecked(preferences.shows_depth)
         self.engine = QToolButton()
         self.engine.setFont(font())
@@ -78,6 +84,7 @@ class TopBar(QWidget):
         self._lay_out()
         self._connect()
         self.show_engine("no engine", "", preferences.provider)
+        self.show_outputs(None)
 
     def _lay_out(self) -> None:
         layout = QHBoxLayout(self)
@@ -86,8 +93,9 @@ class TopBar(QWidget):
         layout.addWidget(self.left)
         layout.addWidget(self.title)
         layout.addStretch()
-        for widget in (self.view, self.segmentation, self.opacity, self.percent, self.depth_check):
+        for widget in (self.view, self.segmentation, self.tokens, self.opacity, self.percent):
             layout.addWidget(widget)
+        layout.addWidget(self.depth_check)
         layout.addStretch()
         layout.addWidget(self.badge)
         layout.addWidget(self.engine)
@@ -105,6 +113,7 @@ class TopBar(QWidget):
         self.view.picked.connect(lambda view: self.view_changed.emit(str(view)))
         self.segmentation.toggled.connect(self.segmentation_changed)
         self.depth_check.toggled.connect(self.depth_changed)
+        self.tokens.toggled.connect(self.tokens_changed)
         self.opacity.valueChanged.connect(self._tell_opacity)
 
     def _tell_opacity(self, percent: int) -> None:
@@ -143,8 +152,36 @@ class TopBar(QWidget):
 
     def show_overlay_possible(self, is_possible: bool) -> None:
         """Grey out the overlay's controls in a view that it cannot lie on."""
-        for widget in (self.segmentation, self.opacity, self.percent):
-            widget.setEnabled(is_possible)
+        self._is_overlay_possible = is_possible
+        self._enable()
+
+    def show_outputs(self, card: ModelCard | None) -> None:
+        """Offer what an engine says: a bare encoder's tokens, or tasks, greyed out if it has not.
+
+        Without an engine all tasks are offered, for the next one.
+        """
+        self._card = card
+        is_bare = card is not None and not card.tasks
+        self.tokens.setVisible(is_bare)
+        self.segmentation.setVisible(not is_bare)
+        self.depth_check.setVisible(not is_bare)
+        self._enable()
+
+    def _enable(self) -> None:
+        card = self._card
+        said = card.outputs if card else CHECKED_TASKS
+        for check, task, tip in (
+            (self.segmentation, "segmentation", "Segmentation over the events (2)"),
+            (self.depth_check, "depth", "Depth picture (3)"),
+        ):
+            check.setToolTip(tip if task in said else f"{card and card.name} does not say {task}")
+            check.setEnabled(task in said)
+        has_overlay = bool({"segmentation", TOKENS} & set(said)) and self._is_overlay_possible
+        for widget in (self.opacity, self.percent):
+            widget.setEnabled(has_overlay)
+        if not self._is_overlay_possible:
+            self.segmentation.setEnabled(False)
+        self.tokens.setEnabled(self._is_overlay_possible)
 
     def show_engine(self, name: str, badge: str, provider: str) -> None:
         """Show the engine, what it really runs on and how fast, and rebuild the menu."""

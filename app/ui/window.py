@@ -81,6 +81,7 @@ class MainWindow(QMainWindow):
         top.segmentation_changed.connect(lambda on: self.prefer(shows_segmentation=on))
         top.opacity_changed.connect(lambda opacity: self.prefer(opacity=opacity))
         top.depth_changed.connect(lambda on: self.prefer(shows_depth=on))
+        top.tokens_changed.connect(lambda on: self.prefer(shows_tokens=on))
         top.engine_picked.connect(self._pick_engine)
         top.provider_picked.connect(self._pick_provider)
         top.theme_asked.connect(self.actions_.toggle_theme)
@@ -95,6 +96,7 @@ class MainWindow(QMainWindow):
         left.decay_changed.connect(lambda decay: self.prefer(decay_ms=decay))
         left.filters_changed.connect(self._change_filters)
         right.colormap_changed.connect(lambda name: self.prefer(colormap=name))
+        right.stretch_changed.connect(lambda on: self.prefer(stretches_likeness=on))
         transport.play_asked.connect(self.actions_.toggle_playing)
         transport.step_asked.connect(self.session.step)
         transport.loop_changed.connect(self._change_loop)
@@ -145,7 +147,9 @@ class MainWindow(QMainWindow):
         self.parts.top.show_engine(
             "Loading…" if is_loading else name, provider, self.preferences.provider
         )
+        self.parts.top.show_outputs(card)
         self.parts.right.show_engine(card, is_loading=is_loading)
+        self.display.show_engine()
         if card is not None:
             self.parts.left.suggest_windows(card.window_us / 1000, card.stride_us / 1000)
 

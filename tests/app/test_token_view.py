@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import itertools
+
 import numpy as np
 import pytest
 
@@ -39,13 +41,13 @@ def test_only_tokens_that_see_the_sensor_decide_the_colours() -> None:
 def test_colours_stay_from_window_to_window() -> None:
     view = TokenView()
     pictures = [view.paint(tokens_of(seed)).image.astype(int) for seed in range(6)]
-    for one, other in zip(pictures, pictures[1:], strict=False):
+    for one, other in itertools.pairwise(pictures):
         assert abs(one[:, :, 0] - other[:, :, 0]).mean() < 20
 
 
 def test_an_anchor_shows_the_likeness_to_its_token() -> None:
     view, tokens = TokenView(), tokens_of()
-    view.anchor = (10, 20)
+    view.set_anchor((10, 20))
     picture = view.paint(tokens, "viridis")
     assert picture.cosine is not None
     assert picture.cosine[20, 10] > 0.95
@@ -54,8 +56,23 @@ def test_an_anchor_shows_the_likeness_to_its_token() -> None:
     assert picture.cosine[22, 74] == pytest.approx(expected, abs=0.1)
     expected_color = colormap("viridis")[round((float(picture.cosine[22, 74]) + 1) * 127.5)]
     np.testing.assert_allclose(picture.image[22, 74].astype(int), expected_color, atol=1)
-    view.anchor = None
+    view.set_anchor(None)
     assert view.paint(tokens).cosine is None
+
+
+def test_stretched_colours_span_what_occurs_and_follow_it_slowly() -> None:
+    view = TokenView()
+    view.set_anchor((10, 20))
+    first = view.paint(tokens_of(0), stretches=True)
+    assert first.cosine is not None
+    assert first.low == pytest.approx(float(first.cosine.min()))
+    least = np.unravel_index(first.cosine.argmin(), first.cosine.shape)
+    np.testing.assert_array_equal(first.image[least], colormap("turbo")[0])
+    alike = TokenMap(np.abs(tokens_of(0).features) + 100, BOX)
+    lows = [view.paint(alike, stretches=True).low, view.paint(alike, stretches=True).low]
+    assert lows[0] == lows[1]  # the same window again
+    assert first.low < lows[0] < first.low + 0.3
+    assert view.paint(alike).low == -1
 
 
 def test_the_anchor_is_the_pixel_of_the_sensor_wherever_the_letterbox_puts_it() -> None:
@@ -75,7 +92,7 @@ def test_another_encoder_of_another_width_begins_anew() -> None:
     view = TokenView()
     view.paint(tokens_of(num=6))
     assert view.paint(tokens_of(num=9)).image.shape == (40, 80, 3)
-    view.anchor = (1, 1)
+    view.set_anchor((1, 1))
     view.forget()
     assert view.anchor is None
 
