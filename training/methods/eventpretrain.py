@@ -38,6 +38,7 @@ from training.augmentation import ViewConfig, Views, draw_views
 from training.data.batch import Batch, Pairs
 from training.data.feed import Feed
 from training.difference_map import difference_map
+from training.distributed import gathered
 from training.layer_rates import LayerRates, layer_groups
 from training.losses.masked_reconstruction import (
     masked_reconstruction,
@@ -212,13 +213,14 @@ class TokenContrast(Method):
         taught_BND = self.student["teacher"](self._taught(batch.paired(), views, tokens))
         temperature = self.config.temperature
         if self.config.negatives == "batch":
-            loss, ranked_first = batch_contrast(said_BND, taught_BND, temperature)
+            pair = (gathered(said_BND), gathered(taught_BND))
+            loss, ranked_first = batch_contrast(*pair, temperature)
         else:
             # A copy: the keys are pushed before the backward pass, which needs the old ones.
             keys_NKD = self.queue.keys_NKD.clone()
             loss, ranked_first = queue_contrast(said_BND, taught_BND, keys_NKD, temperature)
             if self.training:
-                self.queue.push(normalized(taught_BND))
+                self.queue.push(gathered(normalized(taught_BND)))
         return StepOutput(loss, {"contrast": loss}, {"ranked_first": ranked_first})
 
     def trained(self) -> nn.Module:

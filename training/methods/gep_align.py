@@ -32,6 +32,7 @@ from models.teachers.teacher import Teacher
 from models.transformer_encoder import TransformerEncoder
 from training.data.batch import Batch
 from training.data.feed import Feed
+from training.distributed import gathered
 from training.losses.gradient_balance import gradient_balance
 from training.losses.pooled_info_nce import Projector, pooled_info_nce
 from training.losses.token_regression import token_cosine, token_kld, token_mse
@@ -179,8 +180,7 @@ class GepAlign(Method):
         terms = {}
         for name in self.config.terms:
             if name == "nce":
-                assert self.project is not None
-                terms[name] = pooled_info_nce(self.project(event_BND), image_BND, temperature_B)
+                terms[name] = self._contrast(event_BND, image_BND, temperature_B)
             elif name.endswith("_patch"):
                 assert embedded is not None
                 terms[name] = REGRESSIONS[name.removesuffix("_patch")](*embedded)
@@ -196,6 +196,13 @@ class GepAlign(Method):
         ]
         metrics = {f"factor_{name}": factor for name, factor in factors.items()}
         return StepOutput(torch.stack(weighted).sum(), terms, metrics)
+
+    def _contrast(self, event_BND: Tensor, image_BND: Tensor, temperature_B: Tensor) -> Tensor:
+        """Return nce over the windows of all processes; only pooled tokens travel."""
+        assert self.project is not None
+        query_B1D = gathered(self.project(event_BND).mean(1, keepdim=True))
+        key_B1D = gathered(image_BND.mean(1, keepdim=True))
+        return pooled_info_nce(query_B1D, key_B1D, gathered(temperature_B))
 
     def trained(self) -> nn.Module:
         return self.module
