@@ -74,6 +74,10 @@ class Config(MethodConfig):
     """Stage I: share of patches hidden."""
     mask: MaskStrategy = "random"
     """Stage I: which ones."""
+    visible_weight: float = 0.0
+    """Stage I: of the same loss on the visible patches. The paper's is 0: only hidden ones count.
+    What is hidden is hard to say from what is not, and short runs never leave the plateau where
+    every hidden patch is said to be flat; visible patches teach from the first step."""
     difference: Literal["linear", "log"] = "linear"
     """Stage I: of the greys, as the release stores it, or of their logarithms, which is what events
     integrate. Patches are normalised, which takes most of what lies between them; linear, since
@@ -106,6 +110,8 @@ class Config(MethodConfig):
     def __post_init__(self) -> None:
         if not 0 < self.mask_ratio < 1:
             raise ValueError(f"method.mask_ratio must lie between 0 and 1, got {self.mask_ratio}")
+        if not self.visible_weight >= 0:
+            raise ValueError(f"method.visible_weight must be 0 or more, got {self.visible_weight}")
         if not self.temperature > 0:
             raise ValueError(f"method.temperature must be above 0, got {self.temperature}")
         for name in ("teacher_cells", "hidden_width", "queue_length"):
@@ -137,8 +143,12 @@ class DifferenceModelling(Method):
 
     def forward(self, batch: Batch) -> StepOutput:
         target, predicted_BNP, hidden_BN, _ = self._reconstruct(batch)
-        loss = masked_reconstruction(predicted_BNP, target, hidden_BN)
-        return StepOutput(loss, {"reconstruction": loss})
+        hidden = masked_reconstruction(predicted_BNP, target, hidden_BN)
+        if not self.config.visible_weight:
+            return StepOutput(hidden, {"reconstruction": hidden})
+        visible = masked_reconstruction(predicted_BNP, target, ~hidden_BN)
+        loss = hidden + self.config.visible_weight * visible
+        return StepOutput(loss, {"reconstruction": hidden, "visible": visible})
 
     def trained(self) -> nn.Module:
         return self.module

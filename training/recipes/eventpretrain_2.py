@@ -20,7 +20,7 @@ def recipe() -> Recipe:
         first,
         name="eventpretrain-2",
         initial="out/eventpretrain_1/model.safetensors",
-        stages=(Stage(steps=600, height=64, width=64, batch_size=64),),
+        stages=(Stage(steps=400, height=64, width=64, batch_size=64),),
         method=eventpretrain.Config(
             stage="transition", teacher="out/image_teacher/teacher", hidden_width=512
         ),

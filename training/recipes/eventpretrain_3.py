@@ -22,7 +22,7 @@ def recipe() -> Recipe:
         second,
         name="eventpretrain-3",
         initial="out/eventpretrain_2/model.safetensors",
-        stages=(Stage(steps=1_500, height=64, width=64, batch_size=64),),
+        stages=(Stage(steps=600, height=64, width=64, batch_size=64),),
         method=replace(
             second.method,
             stage="focus",

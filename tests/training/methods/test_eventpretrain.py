@@ -350,3 +350,19 @@ def test_pictures_show_a_batch_and_leave_the_random_numbers_alone() -> None:
 def test_settings_that_cannot_be_are_refused(changes: dict[str, Any], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         Config(**changes)
+
+
+def test_visible_patches_count_where_they_are_told_to() -> None:
+    hidden, batch = make_method("reconstruction"), make_batch()
+    both = make_method("reconstruction", visible_weight=0.5)
+    both.load_state_dict(hidden.state_dict())
+    outputs = []
+    for method in (hidden, both):
+        torch.manual_seed(3)
+        outputs.append(method(batch))
+    assert set(outputs[0].terms) == {"reconstruction"}
+    terms = outputs[1].terms
+    assert terms["reconstruction"].item() == pytest.approx(outputs[0].loss.item())
+    expected = terms["reconstruction"] + 0.5 * terms["visible"]
+    assert outputs[1].loss.item() == pytest.approx(expected.item())
+    assert terms["visible"].item() != pytest.approx(terms["reconstruction"].item())
