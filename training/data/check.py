@@ -91,18 +91,18 @@ def check_dataset(
     result = Report(name=name)
     try:
         dataset = made(root)
-    except (DataError, RecordingError, OSError) as error:
-        result.state = "missing" if isinstance(error, MissingDataError) else "corrupt"
-        result.reason = str(error).splitlines()[0]
-        return result
-    if not isinstance(dataset, Checkable):
-        result.state = "made"
-        return result
-    for finding in dataset.check(deep=deep):
-        result.num_files[finding.split, finding.label] += finding.state == "found"
-        result.num_missing += finding.state == "missing"
-        result.num_corrupt += finding.state == "corrupt"
-        report(finding)
+        if isinstance(dataset, Checkable):
+            for finding in dataset.check(deep=deep):
+                result.num_files[finding.split, finding.label] += finding.state == "found"
+                result.num_missing += finding.state == "missing"
+                result.num_corrupt += finding.state == "corrupt"
+                report(finding)
+        else:
+            result.state = "made"
+    except MissingDataError as error:
+        result.state, result.reason = "missing", _first_line(error)
+    except (DataError, RecordingError, OSError, ValueError, KeyError) as error:
+        result.state, result.reason = "corrupt", _first_line(error)
     return result
 
 
@@ -115,7 +115,7 @@ def check_recording(
     try:
         problem = _recording_problem(path, sensor, deep=deep)
     except RecordingError as error:
-        problem = str(error).splitlines()[0].removeprefix(f"{path} ")
+        problem = _first_line(error).removeprefix(f"{path} ")
     state: Literal["found", "corrupt"] = "corrupt" if problem else "found"
     return Finding(path=path, split=split, label=label, state=state, problem=problem)
 
@@ -129,9 +129,13 @@ def check_picture(path: Path, split: Split | None, label: str, *, deep: bool) ->
             if deep:
                 file.load()
     except (OSError, SyntaxError, ValueError) as error:  # pillow's, for what is no whole picture
-        problem = f"is no picture: {str(error).splitlines()[0]}"
+        problem = f"is no picture: {_first_line(error)}"
         return Finding(path=path, split=split, label=label, state="corrupt", problem=problem)
     return Finding(path=path, split=split, label=label)
+
+
+def _first_line(error: Exception) -> str:
+    return (str(error).splitlines() or [type(error).__name__])[0]
 
 
 def _recording_problem(path: Path, sensor: SensorSize | None, *, deep: bool) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from column_files import nmnist
 from dataset_layouts import (
     LAYOUTS,
     NUM_EVENTS,
@@ -22,7 +23,8 @@ from PIL import Image
 from events.packet import EventPacket, SensorSize
 from events.recordings.open import open_recording
 from events.recordings.recording import Frame, RecordingError
-from training.data.catalogue import load_dataset
+from training.data.catalogue import load_dataset, load_present
+from training.data.check import check_dataset
 from training.data.few_shot import first_of_each
 from training.data.folder import DataError
 from training.data.recorded import Clip, RecordedSet, eighty_twenty, run_of
@@ -70,6 +72,25 @@ def test_n_cars_windows_have_three_thousand_events(tmp_path: Path) -> None:
     assert len(dataset.window("val", 0, 0, ASKED, WINDOW_US).packet) == NUM_EVENTS
 
 
+def test_a_recording_that_lost_more_than_a_hundredth_is_not_learnt_from(tmp_path: Path) -> None:
+    dataset = made("n_mnist", tmp_path)
+    path = tmp_path / "N-MNIST" / "Train" / "0" / "00000.bin"
+    for num_outside, is_learnt in ((3, True), (5, False)):
+        events = some_events(0)
+        events["x"][:num_outside] = 200  # of 400 events; the sensor is 34 pixels wide
+        nmnist(path, events)
+        if is_learnt:
+            assert len(dataset.window("train", 0, 0, ASKED, WINDOW_US).packet) == 397
+        else:
+            with pytest.raises(DataError, match=r"00000.bin is damaged: 5 events outside"):
+                dataset.window("train", 0, 0, ASKED, WINDOW_US)
+
+
+def test_sets_that_are_there_are_found_among_all(tmp_path: Path) -> None:
+    made("n_cars", tmp_path)
+    assert set(load_present(tmp_path)) == {"n_cars", "synthetic"}
+
+
 def test_a_gesture_is_the_events_between_its_times(tmp_path: Path) -> None:
     dataset = made("dvs_gesture", tmp_path)
     windows = [dataset.window("train", i, 0, ASKED, WINDOW_US) for i in range(2)]
@@ -87,6 +108,9 @@ def test_a_wrong_line_of_a_gesture_s_times_is_named(tmp_path: Path) -> None:
     labels.write_text("class,startTime_usec,endTime_usec\n1,5,10\n12,10,20\n")
     with pytest.raises(DataError, match=r"user24_led_labels.csv, line 3.*'12,10,20'"):
         load_dataset("dvs_gesture", tmp_path)
+    report = check_dataset("dvs_gesture", tmp_path, deep=False, report=lambda finding: None)
+    assert (report.state, report.is_whole) == ("corrupt", False)
+    assert "line 3" in report.reason
 
 
 def test_n_imagenet_keeps_to_its_lists_and_to_its_folders_without_them(tmp_path: Path) -> None:
