@@ -64,6 +64,9 @@ class Recipe:
     """Batches whose gradients make one step: a step's batch is this many times a stage's."""
     strategy: Literal["ddp", "fsdp"] = "ddp"
     """Under torchrun: whether each process holds all weights, or a shard of them (FSDP2)."""
+    activation_checkpointing: bool = False
+    """Whether the encoder's blocks are computed again for the gradient instead of kept: less
+    memory, a third more time."""
     compile: bool = False
     """Whether torch.compile makes the step; needs a C++ compiler on the CPU."""
     file_dtype: Literal["float32", "float16"] = "float32"

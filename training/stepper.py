@@ -106,7 +106,7 @@ class Stepper:
             f"the GPU's memory is full ({str(error).splitlines()[0]}): lower --stages.N.batch-size "
             f"(now {stage.batch_size}; --accumulate makes up for it) or --stages.N.height and "
             f"--stages.N.width (now {stage.height} and {stage.width}), or set "
-            "--encoder.checkpoint-activations"
+            "--activation-checkpointing"
         )
 
 

@@ -64,8 +64,17 @@ def build_student(recipe: Recipe, card: ModelCard) -> Perception:
     Raises:
         FileNotFoundError: there is no such file.
         CardError: the file is no model file, or its encoder or representation differ.
+        ValueError: the encoder cannot take the input size of a stage.
     """
     module = Perception(card)
+    multiple = module.encoder.strides[-1]
+    for number, stage in enumerate(recipe.stages):
+        if stage.height % multiple or stage.width % multiple:
+            raise ValueError(
+                f"stage {number}'s input is {stage.width}x{stage.height}, the encoder takes "
+                f"multiples of {multiple}: change --stages.{number}.height and .width"
+            )
+    module.encoder.activation_checkpointing = recipe.activation_checkpointing
     recipe.encoder.load_initial(module.encoder)
     if recipe.initial is not None:
         start_from(Path(recipe.initial), module, card)

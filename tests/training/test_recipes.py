@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import pytest
 
@@ -8,6 +9,7 @@ from training.data import mixture
 from training.data.catalogue import dataset_names
 from training.optim import learning_rate
 from training.recipe import Stage, load_recipe, recipe_names
+from training.student import build_student, make_card
 
 
 @pytest.mark.parametrize("name", recipe_names())
@@ -50,3 +52,15 @@ def test_the_learning_rate_warms_up_peaks_and_falls_to_a_hundredth() -> None:
     assert rates[-1] == pytest.approx(config.lr / 100)
     after = rates[config.warmup_steps :]
     assert after == sorted(after, reverse=True)
+
+
+def test_an_input_that_the_encoder_cannot_take_is_refused_with_the_fields_to_change() -> None:
+    recipe = load_recipe("smoke")
+    recipe = replace(recipe, stages=(replace(recipe.stages[0], height=60),))
+    with pytest.raises(ValueError, match=r"96x60.*multiples of 32: change --stages\.0\.height"):
+        build_student(recipe, make_card(recipe))
+
+
+def test_activation_checkpointing_reaches_the_encoder() -> None:
+    recipe = replace(load_recipe("smoke"), activation_checkpointing=True)
+    assert build_student(recipe, make_card(recipe)).encoder.activation_checkpointing
