@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from collections import Counter
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -139,6 +140,8 @@ def _first_line(error: Exception) -> str:
 
 
 def _recording_problem(path: Path, sensor: SensorSize | None, *, deep: bool) -> str:
+    if path.suffix == ".npz" and not deep:
+        return _npz_problem(path)
     with open_recording(path, sensor) as recording:
         if deep:
             num_events = sum(len(packet) for packet in recording.packets(duration_us=SPAN_US))
@@ -146,3 +149,13 @@ def _recording_problem(path: Path, sensor: SensorSize | None, *, deep: bool) -> 
                 return "holds no events"
         damage = recording.damage
         return "" if damage.is_clean else f"is damaged: {damage}"
+
+
+def _npz_problem(path: Path) -> str:
+    """Look at the table of contents at the file's end: opening it would decompress all of it."""
+    try:
+        with zipfile.ZipFile(path) as file:
+            has_arrays = any(name.endswith(".npy") for name in file.namelist())
+    except (zipfile.BadZipFile, OSError) as error:
+        return f"cannot be read: {_first_line(error)}"
+    return "" if has_arrays else "holds no arrays"
