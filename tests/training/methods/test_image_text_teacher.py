@@ -75,7 +75,7 @@ def test_twenty_steps_are_the_same_twice() -> None:
 
 def test_eight_pictures_are_learnt_by_heart() -> None:
     made = method(weights={"labels": 1.0, "segmentation": 1.0})
-    steps(made, 250, 3e-3)
+    steps(made, 120, 5e-3)
     output = made(picture_batch(num_classes=8))
     assert output.terms["labels"] < 0.1
     assert output.terms["segmentation"] < 0.1
