@@ -16,7 +16,7 @@ from models.decode import decode
 from models.perception import Perception
 from training.data.batch import Vocabulary
 from training.data.dataset import DataSet, LabelledWindow
-from training.metrics import AbsoluteRelativeError, IntersectionOverUnion, TopK
+from training.metrics import AbsoluteRelativeError, DepthErrors, IntersectionOverUnion, TopK
 
 NUM_FOR_MEAN_DEPTH = 64
 """Training windows whose mean depth is the constant that a model must beat."""
@@ -47,6 +47,7 @@ class Evaluation:
         self.top = TopK()
         self.iou = IntersectionOverUnion(len(card.segmentation_labels))
         self.abs_rel = AbsoluteRelativeError(mean_depth_m)
+        self.depth_errors = DepthErrors()
 
     def add(self, window: LabelledWindow, outputs: dict[str, Any]) -> None:
         """Count one window and the raw outputs, as numpy arrays with a batch of one."""
@@ -63,6 +64,7 @@ class Evaluation:
             near, far = self.card.depth_range_m
             truth_m = np.where(window.depth_m > 0, window.depth_m.clip(near, far), 0)
             self.abs_rel.add(prediction.depth.depth_m, truth_m.astype(np.float32))
+            self.depth_errors.add(prediction.depth.depth_m, truth_m.astype(np.float32))
 
     def result(self) -> dict[str, Any]:
         """Return the figures whose truth occurred."""
@@ -74,9 +76,10 @@ class Evaluation:
                 zip(self.card.segmentation_labels, self.iou.per_class().tolist(), strict=True)
             )
             figures["miou_percent"] = self.iou.mean()
+            figures["macc_percent"] = self.iou.mean_accuracy()
             figures["iou_percent"] = {name: per_class[name] for name in self.labels}
         if self.abs_rel.num:
-            figures |= self.abs_rel.result()
+            figures |= self.abs_rel.result() | self.depth_errors.result()
         return figures
 
 

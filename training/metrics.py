@@ -55,6 +55,12 @@ class IntersectionOverUnion:
         occurs = self.confusion.sum(1) > 0
         return float(np.mean(self.per_class()[occurs])) if occurs.any() else float("nan")
 
+    def mean_accuracy(self) -> float:
+        """Return the mean share of a class' pixels that are said to be of it, in percent (mAcc)."""
+        num = self.confusion.sum(1)
+        share = np.diag(self.confusion)[num > 0] / num[num > 0]
+        return float(100 * share.mean()) if len(share) else float("nan")
+
 
 class AbsoluteRelativeError:
     """Mean of |predicted - true| / true over all pixels with known depth (AbsRel).
@@ -80,3 +86,54 @@ class AbsoluteRelativeError:
         value, constant = self.sum / max(self.num, 1), self.sum_of_constant / max(self.num, 1)
         below = 100 * (1 - value / constant) if constant else float("nan")
         return {"abs_rel": value, "abs_rel_of_mean": constant, "below_mean_percent": below}
+
+
+class DepthErrors:
+    """What depth is judged by beside AbsRel, over all pixels with known depth together.
+
+    Abs, RMSE, RMSE of the natural logarithms and the shares of pixels whose depth is wrong by less
+    than a factor of 1.25, 1.25^2 and 1.25^3 (Eigen et al., NIPS 2014, arXiv 1406.2283); Abs of what
+    is truly nearer than 10, 20 and 30 m (Zhu et al., CVPR 2019; E2Depth, arXiv 2010.08350). Depth
+    is not aligned with the truth first.
+    """
+
+    FACTOR = 1.25
+    CUT_OFFS_M = (10, 20, 30)
+    LEAST_M = 1e-3
+    """A nearer prediction counts as this, to have a logarithm."""
+
+    def __init__(self) -> None:
+        self.num = 0
+        self._sums = np.zeros(3)
+        """Of |error|, error squared and logarithmic error squared."""
+        self._num_within = np.zeros(3, np.int64)
+        self._num_near = np.zeros(len(self.CUT_OFFS_M), np.int64)
+        self._sum_near = np.zeros(len(self.CUT_OFFS_M))
+
+    def add(self, predicted_m: npt.NDArray[np.float32], truth_m: npt.NDArray[np.float32]) -> None:
+        """Count the pixels of one window whose truth is positive."""
+        known = truth_m > 0
+        truth = truth_m[known].astype(np.float64)
+        predicted = predicted_m[known].astype(np.float64).clip(self.LEAST_M)
+        error, ratio = np.abs(predicted - truth), np.abs(np.log(predicted / truth))
+        self.num += len(truth)
+        self._sums += [error.sum(), np.square(error).sum(), np.square(ratio).sum()]
+        for power in range(3):
+            self._num_within[power] += np.sum(ratio < (power + 1) * np.log(self.FACTOR))
+        for i, cut_off_m in enumerate(self.CUT_OFFS_M):
+            is_near = truth < cut_off_m
+            self._num_near[i] += is_near.sum()
+            self._sum_near[i] += error[is_near].sum()
+
+    def result(self) -> dict[str, float]:
+        """Return the figures; Abs up to a cut-off only where the truth is ever so near."""
+        absolute, squared, logarithmic = (self._sums / max(self.num, 1)).tolist()
+        figures = {"abs_m": absolute, "rmse_m": squared**0.5, "rmse_log": logarithmic**0.5}
+        for power, num in enumerate(self._num_within.tolist(), 1):
+            figures[f"delta{power}_percent"] = 100 * num / max(self.num, 1)
+        for cut_off_m, num, total in zip(
+            self.CUT_OFFS_M, self._num_near.tolist(), self._sum_near.tolist(), strict=True
+        ):
+            if num:
+                figures[f"abs_to_{cut_off_m}m_m"] = total / num
+        return figures

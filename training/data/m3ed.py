@@ -133,7 +133,7 @@ def homography_of(data: Path) -> Matrix:
                 for name in ("prophesee/left", "ovc/rgb")
             )
             to_event = np.asarray(file.file["ovc/rgb/calib/T_to_prophesee_left"][:], np.float64)
-        except (*DAMAGE, TypeError) as error:
+        except DAMAGE as error:
             raise DataError(f"{data} has no calibration: {str(error).splitlines()[0]}") from None
     return rotation_homography(colour, to_event[:3, :3].T, event)
 

@@ -7,7 +7,7 @@ from bisect import bisect_right
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -129,8 +129,8 @@ class TimedSet:
                 splits.setdefault(scene.name, []).append(split)
                 scenes[scene.name] = scene
         for name, scene in scenes.items():
-            split = splits[name][0] if len(splits[name]) == 1 else None
-            yield from _findings(scene, split, deep=deep)
+            only = splits[name][0] if len(splits[name]) == 1 else None
+            yield from _findings(scene, only, deep=deep)
 
 
 def from_start(times_us: Times, lead_us: int) -> Times:
@@ -219,6 +219,7 @@ def _findings(scene: Scene, split: Split | None, *, deep: bool) -> Iterator[Find
         if track is not None:
             yield from track.findings(split, scene.name, deep=deep)
     for path in scene.needs:
-        state = "found" if path.is_file() else "missing"
-        problem = "" if path.is_file() else "no such file"
-        yield Finding(path=path, split=split, label=scene.name, state=state, problem=problem)
+        kind: dict[str, Any] = {"path": path, "split": split, "label": scene.name}
+        if not path.is_file():
+            kind |= {"state": "missing", "problem": "no such file"}
+        yield Finding(**kind)

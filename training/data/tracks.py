@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import struct
+import zipfile
+import zlib
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from tokenize import TokenError
 from typing import Any, Protocol
 
 import numpy as np
@@ -20,7 +24,19 @@ from training.data.open_files import OpenFiles
 
 Times = npt.NDArray[np.int64]
 Picture = npt.NDArray[Any]
-DAMAGE = (OSError, ValueError, SyntaxError, EOFError, KeyError, RuntimeError, IndexError)
+DAMAGE = (
+    OSError,
+    ValueError,
+    SyntaxError,
+    EOFError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    TokenError,
+    zipfile.BadZipFile,
+    zlib.error,
+    struct.error,
+)
 """What pillow, numpy and h5py raise for bytes that are not as they should be."""
 
 

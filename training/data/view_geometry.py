@@ -29,8 +29,9 @@ def rotation_homography(to_camera: Matrix, rotation: Matrix, from_camera: Matrix
         rotation: (3, 3), turns directions of the first camera into those of the wanted one.
         from_camera: (3, 3) matrix of the first camera.
     """
-    found: Matrix = to_camera @ rotation @ np.linalg.inv(from_camera)
-    return found / found[2, 2]
+    found = to_camera @ rotation @ np.linalg.inv(from_camera)
+    scaled: Matrix = found / found[2, 2]
+    return scaled
 
 
 def warped(picture: Image.Image, homography: Matrix, sensor: SensorSize) -> npt.NDArray[np.uint8]:

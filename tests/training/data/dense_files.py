@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -16,7 +17,7 @@ from events.packet import EventArray, SensorSize, pack_events
 
 START_US = 10**15
 """As Unix time."""
-NUM_PICTURES = 16
+NUM_PICTURES = 12
 PICTURE_US = 50_000
 SPAN_US = NUM_PICTURES * PICTURE_US
 TIMES_US = START_US + PICTURE_US * np.arange(NUM_PICTURES, dtype=np.int64)
@@ -24,7 +25,7 @@ Q = [[1, 0, 0, -320], [0, 1, 0, -240], [0, 0, 0, 550.0], [0, 0, 1 / 0.6, 0]]
 CALIBRATION = f"""
 intrinsics:
   camRect0: {{camera_matrix: [550.0, 550.0, 320.0, 240.0]}}
-  camRect1: {{camera_matrix: [1100.0, 1100.0, 720.0, 540.0]}}
+  camRect1: {{camera_matrix: [275.0, 275.0, 180.0, 135.0]}}
 extrinsics:
   T_10: [[1, 0, 0, 0.05], [0, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 1]]
   R_rect0: [[1, 0, 0], [0, 1, 0], [0, 0, 1]]
@@ -45,10 +46,13 @@ def some_events(sensor: SensorSize, start_us: int = START_US, num_events: int = 
 
 
 def dsec_sequence(home: Path, *, split: str = "train", name: str = "zurich_city_00_a") -> Path:
-    """Write events, pictures, disparity, semantics and calibration; return the folder."""
+    """Write events, pictures, disparity, semantics and calibration; return the folder.
+
+    The pictures are a quarter of DSEC's in width and height, and so is their camera's matrix.
+    """
     folder = home / "DSEC" / split / name
     _dsec_events(folder / "events/left")
-    _pictures(folder / "images/left/rectified", (1440, 1080), "{:06d}.png", range(NUM_PICTURES))
+    _pictures(folder / "images/left/rectified", (360, 270), "{:06d}.png", range(NUM_PICTURES))
     _lines(folder / "images/timestamps.txt", TIMES_US)
     _file(folder / "calibration/cam_to_cam.yaml").write_text(CALIBRATION)
     semantic = folder / "semantic/left/11classes/data"
@@ -156,7 +160,7 @@ def m3ed(root: Path) -> None:
         colours[:] = [[[10, 20, 30]]]
         _array(file, "ovc/rgb/data", colours)
     with h5py.File(folder / "car_urban_day_horse_depth_gt.h5", "w") as file:
-        depth_m = np.full((8, 720, 1280), np.inf, np.float32)
+        depth_m = np.full((NUM_PICTURES // 2, 720, 1280), np.inf, np.float32)
         depth_m[:, 360:] = 4
         _array(file, "depth/prophesee/left", depth_m)
         file["ts"] = (TIMES_US - START_US)[::2]
@@ -199,6 +203,24 @@ WRITERS: dict[str, Callable[[Path], None]] = {
     "e_tartanair": e_tartanair,
 }
 """What writes the files of each data set."""
+
+
+class Originals:
+    """Each data set written once, of which copies may be damaged."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def root(self, name: str) -> Path:
+        """Return the folder of the data sets with one in it, not to be changed."""
+        root = self.folder / WRITERS[name].__name__
+        if not root.exists():
+            WRITERS[name](root)
+        return root
+
+    def copy(self, name: str, to: Path) -> Path:
+        shutil.copytree(self.root(name), to, dirs_exist_ok=True)
+        return to
 
 
 def damage(path: Path, array: str = "") -> None:

@@ -140,8 +140,8 @@ def open_events(path: Path, end_us: int) -> Recording:
     return ChunkedRecording(path, chunks, "EventScape", SENSOR)
 
 
-def _clock(t: npt.NDArray[np.generic], end_us: int) -> Clock:
-    last = float(t[-1]) if len(t) else 0.0  # type: ignore[arg-type]
+def _clock(t: Column, end_us: int) -> Clock:
+    last = float(t[-1]) if len(t) else 0.0
     return Clock(per_unit_us=min(UNITS, key=lambda unit: abs(last * unit - end_us)))
 
 
