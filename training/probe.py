@@ -107,4 +107,5 @@ class _Ridge:
 
 def _unit(rows_ND: FloatArray) -> FloatArray:
     length = np.maximum(np.linalg.norm(rows_ND, axis=1, keepdims=True), 1e-12)
-    return (rows_ND / length).astype(np.float32)
+    unit: FloatArray = (rows_ND / length).astype(np.float32)
+    return unit

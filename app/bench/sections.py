@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.util
 import tempfile
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -116,6 +117,15 @@ def _gpu(request: Request) -> Iterator[Row]:
     return gpu.rows(request.engine_path)
 
 
+def _training(request: Request) -> Iterator[Row]:
+    if importlib.util.find_spec("transformers") is None:
+        return
+    from app.bench import similarity, training
+
+    yield from training.rows()
+    yield from similarity.rows()
+
+
 SECTIONS: dict[str, Callable[[Request], Iterator[Row]]] = {
     "decode": _decode,
     "representations": _representations,
@@ -125,4 +135,5 @@ SECTIONS: dict[str, Callable[[Request], Iterator[Row]]] = {
     "display": _display,
     "window": _window,
     "gpu": _gpu,
+    "training": _training,
 }

@@ -7,7 +7,7 @@ import json
 import sys
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from app.cli import UserError
 
@@ -28,6 +28,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--probe", action="store_true",
         help="measure features by k-NN and linear probes, as is done for models without heads",
     )  # fmt: skip
+    parser.add_argument(
+        "--teacher", metavar="NAME",
+        help="measure recognition by text and by a few windows of each label, against this "
+        "image-text model: hub name or local folder",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print all figures as JSON")
 
 
@@ -35,14 +40,27 @@ def run(args: argparse.Namespace) -> int:
     """Print the figures of each data set."""
     if args.max_windows is not None and args.max_windows < 1:
         raise UserError(f"--max-windows must be at least 1, got {args.max_windows}")
+    figures = _measure(args)
+    if args.json:
+        print(json.dumps(figures, indent=1))  # noqa: T201
+        return 0
+    for name, values in figures.items():
+        shown = [f"{key} {value:.3g}" for key, value in values.items() if isinstance(value, float)]
+        print(f"{name} ({values['num_windows']} windows): {', '.join(shown)}")  # noqa: T201
+    return 0
+
+
+def _measure(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     from rich.console import Console
     from rich.progress import Progress
 
     from events.packet import SensorSize
     from models.model_file import load_model
+    from models.teachers.open import open_teacher
     from training.data.catalogue import load_dataset, load_present
     from training.evaluate import EvalConfig, evaluate
     from training.evaluate_features import evaluate_features
+    from training.zero_shot import zero_shot
 
     try:
         width, height = (int(number) for number in args.sensor.split("x"))
@@ -61,19 +79,17 @@ def run(args: argparse.Namespace) -> int:
             raise UserError(
                 f"{name} holds out no windows to measure on: all of it is to train with"
             )
-    figures = {}
+    figures: dict[str, dict[str, Any]] = {}
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         for name, dataset in datasets.items():
             report = partial(_show, bar, bar.add_task(name))
-            measure = evaluate_features if args.probe or not card.tasks else evaluate
-            figures[name] = measure(module, card, dataset, config, report)
-    if args.json:
-        print(json.dumps(figures, indent=1))  # noqa: T201
-        return 0
-    for name, values in figures.items():
-        shown = [f"{key} {value:.3g}" for key, value in values.items() if isinstance(value, float)]
-        print(f"{name} ({values['num_windows']} windows): {', '.join(shown)}")  # noqa: T201
-    return 0
+            if args.teacher is not None:
+                teacher = open_teacher(args.teacher)
+                figures[name] = zero_shot(module, card, teacher, dataset, config, report)
+            else:
+                measure = evaluate_features if args.probe or not card.tasks else evaluate
+                figures[name] = measure(module, card, dataset, config, report)
+    return figures
 
 
 def _show(bar: Progress, task: TaskID, done: int, total: int) -> None:
