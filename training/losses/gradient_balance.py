@@ -39,8 +39,7 @@ def _gradient_norm(term: Tensor, features: Tensor) -> Tensor:
     """Return |d term / d features|; 0 where there is no gradient, as in evaluation."""
     if not (term.requires_grad and features.requires_grad):
         return term.new_zeros(())
-    (gradient,) = torch.autograd.grad(term, features, retain_graph=True, allow_unused=True)
-    if gradient is None:
-        return term.new_zeros(())
-    norm: Tensor = gradient.float().norm()
-    return norm
+    (gradient,) = torch.autograd.grad(
+        term, features, retain_graph=True, allow_unused=True, materialize_grads=True
+    )
+    return gradient.float().norm()
