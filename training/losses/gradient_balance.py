@@ -42,4 +42,5 @@ def _gradient_norm(term: Tensor, features: Tensor) -> Tensor:
     (gradient,) = torch.autograd.grad(
         term, features, retain_graph=True, allow_unused=True, materialize_grads=True
     )
-    return gradient.float().norm()
+    norm: Tensor = gradient.float().norm()
+    return norm
