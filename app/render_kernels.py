@@ -172,3 +172,29 @@ def paint_depth(
             place = min(max(place, 0), last)
             for i in range(3):
                 image[y, x, i] = table[place, i]
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def paint_values(
+    values: npt.NDArray[np.float32], low: float, high: float, table: Bytes, image: Bytes
+) -> None:
+    """Write (H, W, 3) colours of (H, W) values: the table's first at ``low``, last at ``high``."""
+    height, width = values.shape
+    last = table.shape[0] - 1
+    scale = np.float32(last / (high - low))
+    start = np.float32(low)
+    for y in range(height):
+        for x in range(width):
+            place = int((values[y, x] - start) * scale + np.float32(0.5))
+            place = min(max(place, 0), last)
+            for i in range(3):
+                image[y, x, i] = table[place, i]
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def paint_plane(values: npt.NDArray[np.float32], channel: int, image: Bytes) -> None:
+    """Write (H, W) values of [0, 1] into one channel of (H, W, 3)."""
+    height, width = values.shape
+    for y in range(height):
+        for x in range(width):
+            image[y, x, channel] = np.uint8(values[y, x] * np.float32(255) + np.float32(0.5))

@@ -5,10 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
-from app.colormaps import NUM_COLORS, colormap
+from app.colormaps import colormap
 from app.render import Image
+from app.render_kernels import paint_plane, paint_values
 from models.results import TokenMap
 from models.token_pictures import (
     FloatArray,
@@ -37,6 +37,8 @@ class TokenPicture:
     """(H, W) likeness in [-1, 1] to the anchor's token; None where components are shown."""
     low: float = -1.0
     """Cosine of the colour map's first colour; its last is 1."""
+    extremes: tuple[float, float] = (-1.0, 1.0)
+    """Least and greatest cosine."""
 
 
 class TokenView:
@@ -83,11 +85,13 @@ class TokenView:
         if self._anchor is None:
             return TokenPicture(image=self._components(tokens), cosine=None)
         cosine = likeness(tokens, *self._anchor)
+        extremes = float(cosine.min()), float(cosine.max())
         if is_new or self._low is None:
-            least = min(float(cosine.min()), MAX_LOW)
+            least = min(extremes[0], MAX_LOW)
             self._low = least if self._low is None else self._low + RATE * (least - self._low)
         low = self._low if stretches else -1.0
-        return TokenPicture(image=likeness_image(cosine, colors, low), cosine=cosine, low=low)
+        image = likeness_image(cosine, colors, low)
+        return TokenPicture(image=image, cosine=cosine, low=low, extremes=extremes)
 
     def _follow(self, tokens: TokenMap) -> None:
         """Let the colours follow a map, whether they are shown or not."""
@@ -100,8 +104,11 @@ class TokenView:
     def _components(self, tokens: TokenMap) -> Image:
         assert self._colors is not None
         shares = self._colors.paint(tokens.features)
-        planes = [tokens.letterbox.to_sensor_image(shares[:, :, i]) for i in range(3)]
-        return to_bytes(np.stack(planes, axis=2))
+        sensor = tokens.letterbox.sensor
+        image = np.empty((sensor.height, sensor.width, 3), np.uint8)
+        for i in range(3):
+            paint_plane(tokens.letterbox.to_sensor_image(shares[:, :, i]), i, image)
+        return image
 
 
 def content(tokens: TokenMap) -> FloatArray:
@@ -140,11 +147,6 @@ def likeness(tokens: TokenMap, x: int, y: int) -> FloatArray:
 
 def likeness_image(cosine: FloatArray, colors: str, low: float = -1.0) -> Image:
     """Return (H, W, 3) colours of cosines: the table's first at ``low``, its last at 1."""
-    place = (np.clip(cosine, low, 1) - low) * ((NUM_COLORS - 1) / (1 - low))
-    image: Image = colormap(colors)[place.round().astype(np.uint8)]
+    image = np.empty((*cosine.shape, 3), np.uint8)
+    paint_values(cosine, low, 1.0, colormap(colors), image)
     return image
-
-
-def to_bytes(shares: npt.NDArray[np.floating]) -> Image:
-    """Return values in [0, 1] as 0 to 255."""
-    return (shares * 255).round().astype(np.uint8)

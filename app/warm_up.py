@@ -14,6 +14,7 @@ from app.render import (
     surface_image,
     voxel_image,
 )
+from app.token_view import TokenView
 from events.filters import (
     BackgroundActivityConfig,
     HotPixelsConfig,
@@ -21,7 +22,8 @@ from events.filters import (
     preview,
 )
 from events.packet import EventPacket, SensorSize, pack_events
-from models.results import Depth, Segmentation
+from events.representations.letterbox import Letterbox
+from models.results import Depth, Segmentation, TokenMap
 
 
 class WarmUp:
@@ -50,6 +52,10 @@ def draw_everything() -> None:
     overlay_segmentation(image, Segmentation(polarity, ("crate",)))
     overlay_picture(image, image.copy())
     depth_image(Depth(np.ones((4, 4), np.float32)), near_m=0.5, far_m=2.0)
+    view, features = TokenView(), np.ones((3, 4, 4), np.float32)
+    for anchor in (None, (0, 0)):
+        view.set_anchor(anchor)
+        view.paint(TokenMap(features, Letterbox(sensor, 4, 4)))
     accumulated_image(packet)
     voxel_image(packet)
     for config in (BackgroundActivityConfig(), RefractoryConfig(), HotPixelsConfig()):

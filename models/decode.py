@@ -34,7 +34,8 @@ def decode(
         depth = Depth(letterbox.to_sensor_image(depth_m))
     tokens = None
     if "tokens" in outputs:
-        tokens = TokenMap(outputs["tokens"][0].astype(np.float32), letterbox)  # a copy
+        features = np.nan_to_num(outputs["tokens"][0], nan=0, posinf=0, neginf=0)  # a copy
+        tokens = TokenMap(features.astype(np.float32, copy=False), letterbox)
     return Prediction(
         recognition=recognition, segmentation=segmentation, depth=depth, tokens=tokens
     )

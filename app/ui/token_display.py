@@ -94,8 +94,8 @@ class TokenDisplay:
                 at_cursor = float(cosine[self._cursor[1], self._cursor[0]])
             likeness = Likeness(
                 anchor=self.anchor,
-                low=float(cosine.min()),
-                high=float(cosine.max()),
+                low=self._painted.extremes[0],
+                high=self._painted.extremes[1],
                 first_color=self._painted.low,
                 at_cursor=at_cursor,
             )

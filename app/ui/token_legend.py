@@ -78,7 +78,7 @@ class TokenLegend(Painted):
         width, rows, columns = self._sizes
         of = f"{width}-d tokens, {columns} × {rows}"
         if self._likeness is None:
-            return ("Principal components as colours", of, "Click in the picture: likeness to it")
+            return ("Principal components as colours", of, "Click a point: likeness to its token")
         x, y = self._likeness.anchor
         return (f"Cosine to the token at {x}, {y}", of, "Right click or Esc: components again")
 
