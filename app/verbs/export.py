@@ -7,11 +7,13 @@ import os
 import sys
 import threading
 from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli import UserError
 from app.interrupt import interrupt_flag
+from app.verbs.import_ import check_input_size, input_size
 
 if TYPE_CHECKING:
     from export.parity import Grid
@@ -34,28 +36,39 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--windows", type=int, default=DEFAULT_NUM_WINDOWS, metavar="N",
         help="windows to compare on (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--input-size", metavar="WxH", type=input_size,
+        help="of the engine's input; default: what the model was trained on",
+    )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace an existing engine")
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the engine if it agrees with its model; 1 if not."""
     _check(args)
+    import torch
+
     from events.sources.open import open_source
     from export.backends import onnxruntime
-    from export.onnx_card import read_card
-    from export.parity import Tolerance, compare
+    from export.backends.eager import EagerEngine
+    from export.onnx_graph import write_onnx
+    from export.parity import Tolerance, compare_engines
     from export.stretch import grids_of
+    from models.model_file import load_model
 
     source = open_source(args.recording)  # its libraries load now: Ctrl-C there ends at once
     # The engine gets its name only once it has passed.
     unproven = args.output.with_name(f".{args.output.stem}.unproven.onnx")
     try:
-        tolerance = Tolerance()
-        if args.fp16:
-            tolerance = Tolerance.half()
-            _build_half(args.model, unproven)
-        else:
-            onnxruntime.build(args.model, unproven, progress=_say)
+        _say(f"reading {args.model}")  # once: a training may replace it meanwhile
+        module, card = load_model(args.model)
+        if args.input_size:
+            width, height = args.input_size
+            card = replace(card, input_width=width, input_height=height)
+            check_input_size(card, module.encoder.strides[-1])
+        tolerance = Tolerance.half() if args.fp16 else Tolerance()
+        _say(f"exporting {card.name}{' in half precision' if args.fp16 else ''}")
+        write_onnx(module, card, unproven, dtype=torch.float16 if args.fp16 else torch.float32)
         if args.int8:
             from export.quantize import to_int8
 
@@ -63,9 +76,10 @@ def run(args: argparse.Namespace) -> int:
             _say("quantising MatMul and Gemm to int8")
             to_int8(unproven, unproven)
         _say(f"comparing engine and model on {args.recording}")
-        grids = grids_of(source, read_card(unproven), args.windows)
+        grids = grids_of(source, card, args.windows)
+        engine = onnxruntime.load(unproven, provider="cpu")
         with interrupt_flag() as interrupted:  # an exception may get lost in a runtime's callback
-            report = compare(args.model, unproven, _until(interrupted, grids))
+            report = compare_engines(EagerEngine(module, card), engine, _until(interrupted, grids))
         _say(str(report))
         failures = report.failures(tolerance)
         if failures:
@@ -99,17 +113,6 @@ def _until(interrupted: threading.Event, grids: Iterable[Grid]) -> Iterator[Grid
         if interrupted.is_set():
             raise KeyboardInterrupt
         yield grid
-
-
-def _build_half(model_path: Path, engine_path: Path) -> None:
-    import torch
-
-    from export.onnx_graph import write_onnx
-    from models.model_file import load_model
-
-    module, card = load_model(model_path)
-    _say(f"exporting {card.name} in half precision")
-    write_onnx(module, card, engine_path, dtype=torch.float16)
 
 
 def _say(line: str) -> None:

@@ -32,7 +32,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--data-set", metavar="NAME", help="the authors' input for one of their data sets"
     )
     parser.add_argument(
-        "--input-size", metavar="WxH", type=_size, help="of the network's input; default: theirs"
+        "--input-size",
+        metavar="WxH",
+        type=input_size,
+        help="of the network's input; default: theirs",
     )
     parser.add_argument("--window-us", type=int, metavar="N", help="default: theirs")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
@@ -47,7 +50,7 @@ def run(args: argparse.Namespace) -> int:
     spec = spec_of(args.name, args.data_set) if args.data_set else None
     module, card = read_official(args.name, args.checkpoint)
     card = _changed(card, args, spec)
-    _check_size(card, module.encoder.strides[-1])
+    check_input_size(card, module.encoder.strides[-1])
     save_model(args.output, module, card)
     num_weights = sum(value.numel() for value in module.parameters())
     lines = [
@@ -74,7 +77,8 @@ def _changed(card: ModelCard, args: argparse.Namespace, spec: Spec | None) -> Mo
     return replace(card, spec=spec) if spec else card
 
 
-def _check_size(card: ModelCard, cell: int) -> None:
+def check_input_size(card: ModelCard, cell: int) -> None:
+    """Refuse a size that is not whole cells of the encoder's coarsest map."""
     if card.input_width % cell or card.input_height % cell:
         raise UserError(
             f"--input-size must be multiples of {cell} pixels for {card.name}, got "
@@ -82,8 +86,8 @@ def _check_size(card: ModelCard, cell: int) -> None:
         )
 
 
-def _size(text: str) -> tuple[int, int]:
-    """Return width and height of "640x480"."""
+def input_size(text: str) -> tuple[int, int]:
+    """Read width and height of "640x480"."""
     width, _, height = text.partition("x")
     if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
         raise argparse.ArgumentTypeError(f"a size is WIDTHxHEIGHT, such as 640x480, got {text!r}")

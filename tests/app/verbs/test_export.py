@@ -43,6 +43,18 @@ def test_an_engine_that_agrees_is_written_with_its_card(
     assert "exists" in capsys.readouterr().err
 
 
+def test_an_engine_can_take_another_size_of_input(
+    model: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.onnx"
+    arguments = ["export", str(model), "-o", str(out), "--recording", str(recording)]
+    assert main([*arguments, "--windows", "2", "--input-size", "128x96"]) == 0
+    card = read_card(out)
+    assert (card.input_width, card.input_height) == (128, 96)
+    assert main([*arguments, "--overwrite", "--input-size", "100x96"]) == 1
+    assert "must be multiples of 32 pixels for tiny, got 100x96" in capsys.readouterr().err
+
+
 def test_an_engine_that_disagrees_is_not_written(
     model: Path,
     recording: Path,
