@@ -64,3 +64,14 @@ def test_an_engine_with_one_task_gives_one_result(task: str) -> None:
     prediction = decode(CARD, {task: outputs_of()[task]}, LETTERBOX)
     given = [name for name in ("recognition", "segmentation", "depth") if getattr(prediction, name)]
     assert given == [task]
+
+
+def test_tokens_are_a_copy_without_what_is_not_finite() -> None:
+    features = np.arange(12, dtype=np.float32).reshape(1, 3, 2, 2)
+    features[0, 0, 0] = np.nan, np.inf
+    card = tiny_card(())
+    tokens = decode(card, {"tokens": features}, LETTERBOX).tokens
+    assert tokens is not None
+    assert tokens.features[0].tolist() == [[0, 0], [2, 3]]
+    features[:] = 7
+    assert tokens.features[2, 1, 1] == 11
