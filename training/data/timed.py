@@ -133,9 +133,18 @@ class TimedSet:
             yield from _findings(scene, only, deep=deep)
 
 
-def from_start(times_us: Times, lead_us: int) -> Times:
-    """Return the (K,) times that are at least ``lead_us`` after the first: events fill windows."""
-    return times_us[times_us - times_us[0] >= lead_us] if len(times_us) else times_us
+def from_start(times_us: Times, lead_us: int, start_us: int | None = None) -> Times:
+    """Return the times at which so much was recorded that a window is full of events.
+
+    Args:
+        times_us: (K,).
+        lead_us: The least time after the start.
+        start_us: Of the recording; None is the first time.
+    """
+    if not len(times_us):
+        return times_us
+    start_us = int(times_us[0]) if start_us is None else start_us
+    return times_us[times_us - start_us >= lead_us]
 
 
 def between_neighbours(times_us: Times) -> npt.NDArray[np.int64]:

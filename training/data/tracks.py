@@ -170,12 +170,12 @@ def text_times(path: Path) -> Times:
 
 
 def in_order(times_us: Times, path: Path) -> Times:
-    """Return times if each is later than the one before.
+    """Return times if none is earlier than the one before.
 
     Raises:
-        DataError: one is not; the message names the file.
+        DataError: one is; the message names the file.
     """
-    back = np.flatnonzero(np.diff(times_us) <= 0)
+    back = np.flatnonzero(np.diff(times_us) < 0)
     if len(back):
         row = int(back[0])
         raise DataError(

@@ -227,6 +227,12 @@ def write_bag(
     path.write_bytes(data + b"".join(connections))
 
 
+def ddd17(path: Path, events: EventArray) -> None:
+    path.write_bytes((events["t"] * 1000).astype("<i8").tobytes())
+    triples = np.stack([events["x"], events["y"], events["p"]], 1)
+    path.with_suffix(".xyp").write_bytes(triples.astype("<i2").tobytes())
+
+
 LAYOUTS = {
     "dsec": Layout(write=dsec, suffix=".h5"),
     "m3ed": Layout(write=m3ed, suffix=".h5", sensor=SensorSize(1280, 720)),
@@ -234,6 +240,7 @@ LAYOUTS = {
     "mvsec": Layout(write=mvsec, suffix=".hdf5", sensor=SensorSize(346, 260)),
     "event_utils": Layout(write=event_utils, suffix=".h5", says_size=True),
     "v2e": Layout(write=v2e, suffix=".h5"),
+    "ddd17": Layout(write=ddd17, suffix=".dat.t", sensor=SensorSize(346, 260)),
     "npz": Layout(write=npz, suffix=".npz"),
     "npz_seconds": Layout(write=npz_seconds, suffix=".npz", says_size=True),
     "nimagenet": Layout(write=nimagenet, suffix=".npz", sensor=SensorSize(640, 480)),

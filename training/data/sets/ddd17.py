@@ -22,9 +22,9 @@ import numpy as np
 import numpy.typing as npt
 
 from events.packet import SensorSize
-from events.recordings.chunked import ChunkedRecording
-from events.recordings.columns import MICROSECONDS, NANOSECONDS, Clock, Column, ColumnChunks
-from events.recordings.recording import Recording, RecordingError
+from events.recordings.columns import MICROSECONDS, NANOSECONDS, Clock
+from events.recordings.formats.ddd17_arrays import open_arrays
+from events.recordings.recording import Recording
 from models.heads.segmentation import UNKNOWN
 from training.data.dataset import Split
 from training.data.event_sources import RecordingEvents
@@ -54,7 +54,7 @@ class Ddd17(TimedSet):
 
     def __init__(self, root: Path) -> None:
         home = home_of(root, ("DDD17", "ddd17", "DDD17_events"), self.layout)
-        self.files = OpenFiles(open_folder)
+        self.files = OpenFiles(open_events)
         super().__init__(
             home,
             {
@@ -68,33 +68,14 @@ class Ddd17(TimedSet):
         )
 
 
-def open_folder(path: Path) -> Recording:
-    """Open the events of a folder; its rows are read as they are asked for.
-
-    Args:
-        path: Of ``events.dat.t``, beside the rest.
+def open_events(path: Path) -> Recording:
+    """Open the events of a folder, given the file of their times.
 
     Raises:
-        RecordingError: the events are damaged, or one of the files is missing.
+        DataError: the index is missing or damaged.
+        RecordingError: the events are.
     """
-    coordinates = path.with_name("events.dat.xyp")
-    for each in (path, coordinates):
-        if not each.is_file():
-            raise RecordingError(f"{each} is missing")
-    num_rows = [path.stat().st_size // 8, coordinates.stat().st_size // 6]
-    if not min(num_rows):
-        raise RecordingError(f"{path} is empty: nothing was recorded into it")
-    t: Any = np.memmap(path, np.int64, "r", shape=(num_rows[0],))
-    xyp: Any = np.memmap(coordinates, np.int16, "r", shape=(num_rows[1], 3))
-
-    def read(start: int, stop: int) -> tuple[Column, Column, Column, Column]:
-        x, y, p = np.asarray(xyp[start:stop]).T
-        return np.asarray(t[start:stop]), x, y, p
-
-    num_cut = max(num_rows) - min(num_rows)
-    clock = _clock(path.parent)
-    chunks = ColumnChunks(min(num_rows), read, clock, lambda: None, num_cut=num_cut)
-    return ChunkedRecording(path, chunks, "DDD17", SENSOR)
+    return open_arrays(path, SENSOR, _clock(path.parent))
 
 
 def _scene(folder: Path, files: OpenFiles[Recording]) -> Scene:
@@ -104,7 +85,7 @@ def _scene(folder: Path, files: OpenFiles[Recording]) -> Scene:
     if (folder / "imgs").is_dir():
         frames = _numbered(folder / "imgs", times_us, _upper_rows)
     keep = functools.partial(top_rows, height=LABELLED_ROWS)
-    moments_us = from_start(labels.times_us, WINDOW_US)
+    moments_us = from_start(labels.times_us, WINDOW_US, int(times_us[0]))
     return Scene(
         name=folder.name,
         events=RecordingEvents(files, folder / "events.dat.t", keep),

@@ -64,7 +64,8 @@ class Mvsec(TimedSet):
         times_us = hdf5_times(truth, f"{SIDE}/depth_image_raw_ts", SECONDS)
         shot_us = hdf5_times(path, f"{SIDE}/image_raw_ts", SECONDS)
         spans_us = between_neighbours(times_us)
-        is_whole = np.diff(spans_us, axis=1)[:, 0] <= LONGEST_US
+        length_us = spans_us[:, 1] - spans_us[:, 0]
+        is_whole = (length_us > 0) & (length_us <= LONGEST_US)
         return Scene(
             name=name,
             events=RecordingEvents(self.recordings, path),
