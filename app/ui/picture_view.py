@@ -183,8 +183,8 @@ class PictureView(QWidget):
             for color, width in (("#000000", 4.0), ("#FFFFFF", 1.6)):  # seen on every colour
                 painter.setPen(QPen(QColor(color), width))
                 for dx, dy in ((1, 0), (-1, 0), (0, 1), (0, -1)):
-                    step = QPointF(dx, dy)
-                    painter.drawLine(middle + 3 * step, middle + 10 * step)
+                    start, end = QPointF(3 * dx, 3 * dy), QPointF(10 * dx, 10 * dy)
+                    painter.drawLine(middle + start, middle + end)
         if self._readout:
             painter.setFont(font(10.0))
             room = painter.fontMetrics().boundingRect(self._readout)

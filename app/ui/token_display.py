@@ -43,7 +43,7 @@ class TokenDisplay:
     def forget(self) -> None:
         """Begin anew: another source, or another engine."""
         self._view.forget()
-        self._tokens = None
+        self._tokens = self._cursor = None
         self.hide()
 
     def hide(self) -> None:
@@ -77,6 +77,7 @@ class TokenDisplay:
 
     def _take_anchor(self, x: int, y: int) -> None:
         self._view.set_anchor((x, y))
+        self._cursor = (x, y)  # another sensor's picture may have come under a still mouse
         self._redraw()
 
     def _follow_cursor(self, point: tuple[int, int] | None) -> None:
@@ -87,9 +88,8 @@ class TokenDisplay:
         """Say what is shown, and the value under the cursor."""
         if self._tokens is None or self._painted is None:
             return
-        cosine, likeness = self._painted.cosine, None
+        cosine, likeness, at_cursor = self._painted.cosine, None, None
         if cosine is not None and self.anchor is not None:
-            at_cursor = None
             if self._cursor is not None:
                 at_cursor = float(cosine[self._cursor[1], self._cursor[0]])
             likeness = Likeness(
@@ -99,9 +99,6 @@ class TokenDisplay:
                 first_color=self._painted.low,
                 at_cursor=at_cursor,
             )
-        has_value = likeness is not None and likeness.at_cursor is not None
-        self._picture.show_readout(
-            cosine_text(likeness.at_cursor) if has_value else ""  # type: ignore[union-attr]
-        )
+        self._picture.show_readout("" if at_cursor is None else cosine_text(at_cursor))
         width, rows, columns = self._tokens.features.shape
         self._legend.show_tokens((width, rows, columns), likeness, self._colormap)

@@ -78,6 +78,12 @@ def _film(args: argparse.Namespace) -> int:
     if output.is_dir():
         raise UserError(f"{output} is a folder: give a file's name")
     engine = load_engine(args.engine, args.provider)
+    if not engine.card.tasks:
+        engine.close()
+        raise UserError(
+            f"{engine.card.name} has no heads: nothing to compare with the truth; see its tokens "
+            f"with `saccade gui synthetic:{args.seed} --engine {args.engine}`"
+        )
     for note in engine.notes:
         print(f"saccade: {note}", file=sys.stderr)  # noqa: T201
     try:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import av
 import numpy as np
+import pytest
 
 from app.cli import main
 
@@ -35,3 +36,12 @@ def test_an_encoder_without_heads_gives_figures_arrays_and_a_film_of_its_tokens(
     assert width > 2 * height * 0.9  # events, tokens beside them
     tokens = frames[0][: height - 24, width // 2 + 4 :].astype(int)
     assert np.ptp(tokens, axis=2).mean() > 30  # colours, not the dark ground
+
+
+def test_the_film_of_a_demo_needs_predictions(
+    bare_engine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    film = tmp_path / "demo.mp4"
+    assert main(["demo", "--engine", str(bare_engine), "-o", str(film)]) == 1
+    assert "bare has no heads" in capsys.readouterr().err
+    assert not film.exists()
