@@ -26,10 +26,10 @@ from events.recordings.open import open_recording
 from events.recordings.recording import Recording
 from training.data.dataset import Split
 from training.data.event_sources import RecordingEvents
-from training.data.folder import DataError, require
+from training.data.folder import DataError
 from training.data.open_files import OpenFiles
 from training.data.recorded import home_of
-from training.data.tracks import DAMAGE, FileTrack, read_whole_numbers, text_times
+from training.data.tracks import DAMAGE, FileTrack, present, read_whole_numbers, text_times
 from training.data.view_geometry import (
     Matrix,
     camera_matrix,
@@ -89,16 +89,15 @@ class Drive:
     def calibration(self) -> Path:
         return self.part("calibration", CALIBRATION)
 
-    def has_pictures(self) -> bool:
-        """Whether the left colour camera's pictures, their times and the calibration are there."""
-        needed = (self._pictures, self._picture_times, self.calibration)
-        return all(path.exists() for path in needed)
-
     def frames(self, num_rows: int | None = None) -> FileTrack | None:
-        """Return the left colour camera's pictures as the event camera would see them."""
-        if not self.has_pictures():
+        """Return the left colour camera's pictures as the event camera would see them, if any.
+
+        Raises:
+            DataError: they have no times.
+        """
+        if not self._pictures.is_dir():
             return None
-        times_us = text_times(self._picture_times)
+        times_us = text_times(self.part("images", "images/timestamps.txt"))
         paths = [self._pictures / f"{number:06d}.png" for number in range(len(times_us))]
         sensor = SensorSize(SENSOR.width, num_rows or SENSOR.height)
         return FileTrack(times_us, paths, functools.partial(_as_seen, self.calibration, sensor))
@@ -109,19 +108,15 @@ class Drive:
         Raises:
             DataError: there is none, or not a file for each time.
         """
-        folder = require(self.part("disparity", "disparity/event"))
+        folder = present(self.part("disparity", "disparity/event"))
         times = self.part("disparity", "disparity/timestamps.txt")
         paths = one_for_each(folder, times)
-        read = functools.partial(_depth_m, require(self.calibration))
+        read = functools.partial(_depth_m, present(self.calibration))
         return FileTrack(text_times(times), paths, read)
 
     @property
     def _pictures(self) -> Path:
         return self.part("images", "images/left/rectified")
-
-    @property
-    def _picture_times(self) -> Path:
-        return self.part("images", "images/timestamps.txt")
 
 
 def home_of_dsec(root: Path) -> Path:
@@ -169,7 +164,7 @@ def rectify_map(path: Path) -> npt.NDArray[np.float32]:
     Raises:
         DataError: it is not there, or something else.
     """
-    with Hdf5File(require(path)) as file:
+    with Hdf5File(present(path)) as file:
         places = file.dataset("rectify_map")
         if places is None or places.shape != (SENSOR.height, SENSOR.width, 2):
             raise DataError(f"{path} holds no rectify_map of {SENSOR} places")
@@ -193,7 +188,7 @@ def calibration_of(path: Path) -> tuple[Matrix, Matrix]:
     import yaml
 
     try:
-        told: dict[str, Any] = yaml.safe_load(require(path).read_text())
+        told: dict[str, Any] = yaml.safe_load(present(path).read_text())
         cameras, between = told["intrinsics"], told["extrinsics"]
         event, colour = (
             camera_matrix(*cameras[name]["camera_matrix"]) for name in ("camRect0", "camRect1")
@@ -225,7 +220,7 @@ def open_events() -> OpenFiles[Recording]:
 
 
 def _open(path: Path) -> Recording:
-    return open_recording(require(path), SENSOR)
+    return open_recording(present(path), SENSOR)
 
 
 def _rectified(path: Path, num_rows: int | None, packet: EventPacket) -> EventPacket:

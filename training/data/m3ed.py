@@ -26,10 +26,10 @@ from events.recordings.hdf5_file import Hdf5File
 from events.recordings.open import open_recording
 from events.recordings.recording import Recording
 from training.data.event_sources import RecordingEvents
-from training.data.folder import DataError, require
+from training.data.folder import DataError
 from training.data.open_files import OpenFiles
 from training.data.recorded import TRAIN_SHARE, home_of
-from training.data.tracks import DAMAGE, Hdf5Track, Picture, Times, hdf5_times
+from training.data.tracks import DAMAGE, Hdf5Track, Picture, Times, hdf5_times, present
 from training.data.view_geometry import (
     Matrix,
     camera_matrix,
@@ -139,7 +139,7 @@ def homography_of(data: Path) -> Matrix:
 
 
 def _open(path: Path) -> Recording:
-    return open_recording(require(path), SENSOR)
+    return open_recording(present(path), SENSOR)
 
 
 def _as_rgb(pixels: Picture) -> npt.NDArray[np.uint8]:

@@ -19,7 +19,7 @@ from events.recordings.hdf5_file import Hdf5File
 from events.recordings.recording import RecordingError
 from training.data.check import Finding
 from training.data.dataset import Split
-from training.data.folder import DataError, require
+from training.data.folder import DataError
 from training.data.open_files import OpenFiles
 
 Times = npt.NDArray[np.int64]
@@ -140,6 +140,17 @@ class Hdf5Track:
         )
 
 
+def present(path: Path) -> Path:
+    """Return ``path``, which a data set that is there cannot be read without.
+
+    Raises:
+        DataError: it is missing.
+    """
+    if not path.exists():
+        raise DataError(f"{path} is missing")
+    return path
+
+
 def hdf5_times(path: Path, name: str, clock: Clock) -> Times:
     """Return the (K,) times in an HDF5 file.
 
@@ -147,7 +158,7 @@ def hdf5_times(path: Path, name: str, clock: Clock) -> Times:
         DataError: they are not there.
         RecordingError: the file cannot be opened.
     """
-    with Hdf5File(require(path)) as file:
+    with Hdf5File(present(path)) as file:
         times = file.dataset(name)
         if times is None or times.ndim != 1:
             raise DataError(f"{path} holds no {name}")
@@ -164,7 +175,7 @@ def text_times(path: Path) -> Times:
         DataError: it is not there, or holds something else.
     """
     try:
-        return np.loadtxt(require(path), np.int64, ndmin=1)
+        return np.loadtxt(present(path), np.int64, ndmin=1)
     except ValueError as error:
         raise DataError(f"{path} {_reason(error)}") from None
 

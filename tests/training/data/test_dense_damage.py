@@ -188,3 +188,24 @@ def test_methods_that_need_pictures_are_told_where_there_are_none(
     dataset.window("train", 0, 0, ASKED, WINDOW_US)
     with pytest.raises(DataError, match="dir0 has no pictures"):
         dataset.window("train", 0, 0, ASKED, WINDOW_US, with_images=True)
+
+
+@pytest.mark.parametrize(
+    ("name", "lacks"),
+    [
+        ("dsec", f"{DSEC}/images/timestamps.txt"),
+        ("dsec_semantic", f"{DSEC}/semantic/timestamps.txt"),
+        ("dsec_depth", f"{DSEC}/disparity/timestamps.txt"),
+        ("mvsec", "MVSEC/outdoor/outdoor_day2_data.hdf5"),
+        ("ddd17", "DDD17/dir0/index/index_50ms.npy"),
+        ("eventscape", "EventScape/Town05_val/sequence_7/events/data/timestamps.txt"),
+    ],
+)
+def test_a_data_set_that_is_there_but_lacks_a_file_is_not_whole(
+    tmp_path: Path, originals: Originals, name: str, lacks: str
+) -> None:
+    originals.copy(name, tmp_path)
+    (tmp_path / lacks).unlink()
+    report = check_dataset(name, tmp_path, deep=False, report=print)
+    assert not report.is_whole
+    assert report.reason == f"{tmp_path / lacks} is missing"

@@ -28,11 +28,11 @@ from events.recordings.recording import Recording
 from models.heads.segmentation import UNKNOWN
 from training.data.dataset import Split
 from training.data.event_sources import RecordingEvents
-from training.data.folder import DataError, require
+from training.data.folder import DataError
 from training.data.open_files import OpenFiles
 from training.data.recorded import home_of
 from training.data.timed import Scene, TimedSet, from_start
-from training.data.tracks import DAMAGE, FileTrack, Times, read_rgb, read_whole_numbers
+from training.data.tracks import DAMAGE, FileTrack, Times, present, read_rgb, read_whole_numbers
 from training.data.view_geometry import top_rows
 
 LABELS = ("flat", "background", "object", "vegetation", "human", "vehicle")
@@ -100,7 +100,7 @@ def _scene(folder: Path, files: OpenFiles[Recording]) -> Scene:
 def _numbered(folder: Path, times_us: Times, decode: Any) -> FileTrack:
     """Return the pictures of a folder whose names end in their number, the first being 1."""
     numbers: dict[int, Path] = {}
-    for path in require(folder).glob("*.png"):
+    for path in present(folder).glob("*.png"):
         digits = path.stem.rpartition("_")[2]
         if not digits.isdecimal() or not 0 < int(digits) <= len(times_us):
             raise DataError(f"{path} must end in the number of one of {len(times_us)} pictures")
@@ -112,7 +112,7 @@ def _numbered(folder: Path, times_us: Times, decode: Any) -> FileTrack:
 @functools.lru_cache(maxsize=16)
 def _index(folder: Path) -> npt.NDArray[np.int64]:
     """Return (K, 3) of each picture: its time, and the events before it and before its window."""
-    path = require(folder / INDEX)
+    path = present(folder / INDEX)
     try:
         rows: npt.NDArray[np.int64] = np.load(path, allow_pickle=False)
     except DAMAGE as error:

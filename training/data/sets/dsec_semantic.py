@@ -82,13 +82,14 @@ def _scene(drive: Drive, files: OpenFiles[Recording], stride: int) -> Scene:
         f"{drive.name}_semantic_timestamps.txt",
     )
     labels = FileTrack(text_times(times), one_for_each(folder, times), labels_of)
+    frames = drive.frames(LABELLED_ROWS)
     return Scene(
         name=drive.name,
         events=drive.events(files, LABELLED_ROWS),
         moments_us=labels.times_us[NUM_LEFT_OUT::stride],
-        frames=drive.frames(LABELLED_ROWS),
+        frames=frames,
         class_ids=labels,
-        needs=(drive.map,),
+        needs=(drive.map, drive.calibration) if frames else (drive.map,),
     )
 
 

@@ -28,10 +28,17 @@ from events.recordings.columns import Clock, Column, ColumnChunks
 from events.recordings.recording import Recording
 from models.heads.segmentation import UNKNOWN
 from training.data.event_sources import WindowFiles
-from training.data.folder import DataError, require
+from training.data.folder import DataError
 from training.data.recorded import home_of
 from training.data.timed import Scene, TimedSet
-from training.data.tracks import DAMAGE, FileTrack, Picture, read_rgb, read_whole_numbers
+from training.data.tracks import (
+    DAMAGE,
+    FileTrack,
+    Picture,
+    present,
+    read_rgb,
+    read_whole_numbers,
+)
 from training.data.view_geometry import known_depth
 
 LABELS = (
@@ -112,7 +119,7 @@ def _numbered(folder: Path, suffix: str) -> dict[int, Path]:
 def _stamps(path: Path) -> dict[int, int]:
     """Return the microseconds of each number."""
     try:
-        rows = np.loadtxt(require(path), np.float64, ndmin=2)
+        rows = np.loadtxt(present(path), np.float64, ndmin=2)
         return {int(row[0]): round(row[1] * 1e6) for row in rows}
     except (ValueError, IndexError) as error:
         raise DataError(f"{path} must hold a number and seconds a line: {error}") from None

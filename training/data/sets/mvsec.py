@@ -25,11 +25,11 @@ from events.recordings.open import open_recording
 from events.recordings.recording import Recording
 from training.data.dataset import Split
 from training.data.event_sources import RecordingEvents
-from training.data.folder import DataError, require
+from training.data.folder import DataError
 from training.data.open_files import OpenFiles
 from training.data.recorded import home_of
 from training.data.timed import LONGEST_US, Scene, TimedSet, between_neighbours
-from training.data.tracks import Hdf5Track, Picture, hdf5_times
+from training.data.tracks import Hdf5Track, Picture, hdf5_times, present
 from training.data.view_geometry import known_depth
 
 SENSOR = SensorSize(346, 260)
@@ -82,7 +82,7 @@ def grey_as_rgb(pixels: Picture) -> npt.NDArray[np.uint8]:
 
 
 def _open(path: Path) -> Recording:
-    return open_recording(require(path), SENSOR)
+    return open_recording(present(path), SENSOR)
 
 
 def _depth_m(values: Picture) -> npt.NDArray[np.float32]:
