@@ -8,13 +8,10 @@ from __future__ import annotations
 
 from typing import Literal
 
-import torch
 from torch import Tensor
 
 from training.data.batch import Pairs
-
-LUMA = (0.299, 0.587, 0.114)
-"""Weights of red, green and blue in grey (ITU-R BT.601)."""
+from training.grey import grey
 
 
 def difference_map(pairs: Pairs, kind: Literal["linear", "log"] = "linear") -> Tensor:
@@ -26,9 +23,3 @@ def difference_map(pairs: Pairs, kind: Literal["linear", "log"] = "linear") -> T
     if kind == "log":
         return (end * 255).log1p() - (start * 255).log1p()
     return end - start
-
-
-def grey(images_B3HW: Tensor) -> Tensor:
-    """Return (B, 1, H, W) in [0, 1] of uint8 RGB."""
-    weights = torch.tensor(LUMA, device=images_B3HW.device).reshape(1, 3, 1, 1)
-    return (images_B3HW.float() / 255 * weights).sum(1, keepdim=True)

@@ -27,7 +27,7 @@ from training.data.batch import placed_image
 from training.data.dataset import DataSet, Split
 from training.data.few_shot import Labelled, first_of_each
 from training.evaluate import EvalConfig
-from training.methods.clip_event import grey
+from training.grey import greyed
 from training.metrics import TopK
 
 PROMPT = "a photo of a {label}"
@@ -129,7 +129,7 @@ class _Look:
             part = indices[first : first + self.config.batch_size]
             grids, images, names = zip(*(self._window(split, int(i)) for i in part), strict=True)
             said = self.module.encoder.tokens(torch.from_numpy(np.stack(grids)).to(device))
-            shown = grey(torch.from_numpy(np.stack(images)).to(device))
+            shown = greyed(torch.from_numpy(np.stack(images)).to(device))
             seen = self.teacher.tokens(shown).embedding_BE
             assert said.embedding_BE is not None
             assert seen is not None

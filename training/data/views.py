@@ -13,8 +13,7 @@ import numpy as np
 import numpy.typing as npt
 from PIL import Image
 
-GREY = np.array([0.299, 0.587, 0.114], np.float32)
-"""ITU-R BT.601 luma."""
+from training.grey import LUMA
 
 
 class Crop(NamedTuple):
@@ -80,7 +79,7 @@ class ViewConfig:
         if rng.random() < self.greyscale:
             colour = np.float32(0)
         values = pixels.astype(np.float32) * bright
-        grey = values @ GREY
+        grey = values @ np.array(LUMA, np.float32)
         values = grey[..., None] + (values - grey[..., None]) * colour
         values = grey.mean() + (values - grey.mean()) * contrast
         clipped: npt.NDArray[np.uint8] = np.clip(values, 0, 255).astype(np.uint8)

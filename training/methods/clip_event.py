@@ -28,6 +28,7 @@ from training.data.batch import Batch
 from training.data.feed import Feed
 from training.data.mixture import WindowFeed
 from training.distributed import gathered
+from training.grey import greyed
 from training.losses.clip_contrast import Flow, clip_contrast
 from training.losses.sinkhorn_kl import sinkhorn_kl
 from training.losses.text_prediction import text_prediction
@@ -39,8 +40,6 @@ if TYPE_CHECKING:
     from training.recipe import Recipe
 
 TERMS = ("L_ct", "L_zs", "L_kl", "L_pred")
-GREY = (0.299, 0.587, 0.114)
-"""ITU-R BT.601 luma."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -124,7 +123,7 @@ class ClipEvent(Method):
         config, weights = self.config, self.config.weights
         event_BE = self.module.encoder.tokens(batch.events).embedding_BE
         images = batch.paired().images
-        shown = grey(images) if config.picture == "grey" else images
+        shown = greyed(images) if config.picture == "grey" else images
         image_BE = self.teacher.tokens(shown).embedding_BE
         assert event_BE is not None
         assert image_BE is not None
@@ -155,9 +154,3 @@ class ClipEvent(Method):
             "cosine_to_picture": cosine_similarity(image_BE, event_BE, dim=-1).mean(),
             "named_rightly": right_B.sum() / known_B.sum().clamp(min=1),
         }
-
-
-def grey(images_B3HW: Tensor) -> Tensor:
-    """Return uint8 RGB as grey in three equal channels, float in [0, 1]."""
-    luma = torch.tensor(GREY, device=images_B3HW.device).reshape(1, 3, 1, 1)
-    return (images_B3HW.float() / 255 * luma).sum(1, keepdim=True).expand(-1, 3, -1, -1)

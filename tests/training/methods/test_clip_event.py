@@ -20,7 +20,7 @@ from models.model_file import load_model
 from training.data import mixture
 from training.data.batch import Batch
 from training.losses.sinkhorn_kl import sinkhorn_kl
-from training.methods.clip_event import TERMS, ClipEvent, Config, grey
+from training.methods.clip_event import TERMS, ClipEvent, Config
 from training.methods.method import Method
 from training.optim import OptimizerConfig, build_optimizer
 from training.recipe import Recipe, Stage
@@ -175,13 +175,6 @@ def test_the_scale_starts_at_the_published_value_and_is_learnt(teacher_folder: P
     assert method.log_scale.item() == pytest.approx(math.log(1 / 0.07))
     losses(method, 3, lr=1e-2)
     assert method.log_scale.item() != pytest.approx(math.log(1 / 0.07), abs=1e-3)
-
-
-def test_grey_pictures_have_the_brightness_of_the_colours() -> None:
-    images = torch.tensor([[255, 0, 0], [0, 255, 0], [255, 255, 255]], dtype=torch.uint8)
-    shown = grey(images.reshape(3, 3, 1, 1)).squeeze()
-    expected = torch.tensor([0.299, 0.587, 1.0])[:, None].expand(3, 3)
-    torch.testing.assert_close(shown, expected)
 
 
 def test_the_teacher_may_be_shown_colours(teacher_folder: Path) -> None:
