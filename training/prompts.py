@@ -5,17 +5,19 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+PROMPT = "a photo of a {label}"
+"""What a label is asked for by."""
 TEMPLATES = (
-    "a photo of a {}",
-    "a {}",
-    "{}",
-    "a picture of the {}",
-    "a close photo of a {}",
-    "a small photo of the {}",
-    "a blurry photo of a {}",
-    "a grey photo of a {}",
+    PROMPT,
+    "a {label}",
+    "{label}",
+    "a picture of the {label}",
+    "a close photo of a {label}",
+    "a small photo of the {label}",
+    "a blurry photo of a {label}",
+    "a grey photo of a {label}",
 )
-"""The first is the one that classes are asked for by."""
+"""What image-text training shows names in."""
 MAX_TOKENS = 24
 VOCABULARY_SIZE = 2048
 

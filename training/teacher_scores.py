@@ -15,7 +15,7 @@ from training.data.features import FeatureCache, Rows, cache_folder, pictures_di
 from training.data.still import StillSet
 from training.data.unseen import unseen_synsets
 from training.probe import FloatArray, IntArray, knn, linear_probe, share_right
-from training.prompts import TEMPLATES
+from training.prompts import PROMPT
 
 BATCH_SIZE = 64
 
@@ -42,7 +42,7 @@ def teacher_scores(teacher: PretrainedTeacher, pictures: StillSet) -> dict[str, 
             "zero_shot_unseen": [i for i, synset in enumerate(synsets) if synset in unseen],
         }
         names = list(pictures.synsets.values())
-        text_CE = teacher.texts([TEMPLATES[0].format(name) for name in names]).cpu().numpy()
+        text_CE = teacher.texts([PROMPT.format(label=name) for name in names]).cpu().numpy()
         for kind, classes in kinds.items():
             scores[kind] = zero_shot(val["embedding"], truth, text_CE, classes)
     return scores

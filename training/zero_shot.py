@@ -29,8 +29,8 @@ from training.data.few_shot import Labelled, first_of_each
 from training.evaluate import EvalConfig
 from training.grey import greyed
 from training.metrics import TopK
+from training.prompts import PROMPT
 
-PROMPT = "a photo of a {label}"
 SHOTS = (1, 2, 5)
 
 
@@ -65,15 +65,8 @@ def zero_shot(
         CardError: the encoder shares no space with text.
         ValueError: the data set has no labels, or the teacher is another than the encoder's.
     """
+    _check(module, card, teacher, dataset)
     labels = dataset.recognition_labels
-    if not labels or not isinstance(dataset, Labelled):
-        raise ValueError(f"data set {dataset.name} has no labels to recognise by text")
-    width = embedding_width(module, card)
-    if teacher.embedding_width != width:
-        raise ValueError(
-            f"{card.name} embeds windows {width} wide, teacher {teacher.name} "
-            f"{teacher.embedding_width}: give the teacher that it was trained with"
-        )
     texts_KE = teacher.texts([prompt.format(label=label) for label in labels]).cpu()
     total = dataset.num_windows("val")
     num = min(config.num_windows or total, total)
@@ -92,6 +85,18 @@ def zero_shot(
         means_KE = _means(train, np.isin(most, indices), labels)
         figures |= _top(f"{shot}_shot", val.events_NE, means_KE, places)
     return figures
+
+
+def _check(module: Perception, card: ModelCard, teacher: Teacher, dataset: DataSet) -> None:
+    """Refuse a data set without labels, and a teacher of another space than the encoder's."""
+    if not dataset.recognition_labels or not isinstance(dataset, Labelled):
+        raise ValueError(f"data set {dataset.name} has no labels to recognise by text")
+    width = embedding_width(module, card)
+    if teacher.embedding_width != width:
+        raise ValueError(
+            f"{card.name} embeds windows {width} wide, teacher {teacher.name} "
+            f"{teacher.embedding_width}: give the teacher that it was trained with"
+        )
 
 
 class _Seen(NamedTuple):

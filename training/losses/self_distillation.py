@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from training.losses.sinkhorn_kl import log_sinkhorn
+from training.losses.sinkhorn import log_sinkhorn
 
 STUDENT_TEMPERATURE = 0.1
 TEACHER_TEMPERATURE = 0.05

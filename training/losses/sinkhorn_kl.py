@@ -13,8 +13,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import kl_div, normalize
 
+from training.losses.sinkhorn import log_sinkhorn
+
 TEMPERATURE = 0.01
-NUM_NORMALIZATIONS = 3
 
 
 def sinkhorn_kl(image_BE: Tensor, event_BE: Tensor, *, temperature: float = TEMPERATURE) -> Tensor:
@@ -30,14 +31,3 @@ def sinkhorn_kl(image_BE: Tensor, event_BE: Tensor, *, temperature: float = TEMP
         log_truth_BB = log_sinkhorn(image_BE @ image_BE.T / temperature)
     log_said_BB = (image_BE @ event_BE.T / temperature).log_softmax(-1)
     return kl_div(log_said_BB, log_truth_BB, reduction="batchmean", log_target=True)
-
-
-def log_sinkhorn(logits_BB: Tensor, num_normalizations: int = NUM_NORMALIZATIONS) -> Tensor:
-    """Return the logarithm of exp(logits), its columns and then its rows divided by their sums.
-
-    All in logarithms: exp(cos / 0.01) is beyond float32, and the released code gives NaN.
-    """
-    for _ in range(num_normalizations):
-        logits_BB = logits_BB.log_softmax(0)
-        logits_BB = logits_BB.log_softmax(1)
-    return logits_BB

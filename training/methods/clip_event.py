@@ -30,10 +30,12 @@ from training.data.mixture import WindowFeed
 from training.distributed import gathered
 from training.grey import greyed
 from training.losses.clip_contrast import Flow, clip_contrast
+from training.losses.known_labels import accuracy_of_known
 from training.losses.sinkhorn_kl import sinkhorn_kl
 from training.losses.text_prediction import text_prediction
 from training.losses.zscl import zscl
-from training.methods.method import Method, MethodConfig, StepOutput
+from training.methods.method import Method, MethodConfig, StepOutput, weighted_sum
+from training.prompts import PROMPT
 from training.student import build_student, make_card
 
 if TYPE_CHECKING:
@@ -49,7 +51,7 @@ class Config(MethodConfig):
     teacher: str = "out/image_text_teacher/teacher"
     """Hub name or local folder of the image-text model; the paper's are CLIP's ViT-B/32 and
     ViT-L/14."""
-    prompt: str = "a photo of a {label}"
+    prompt: str = PROMPT
     """Text of each recognition label of the data."""
     picture: Literal["grey", "colour"] = "grey"
     """What the teacher is shown: grey in three channels, as published, since events know no colour;
@@ -120,7 +122,7 @@ class ClipEvent(Method):
         self.log_scale = nn.Parameter(torch.tensor(math.log(config.initial_scale)))
 
     def forward(self, batch: Batch) -> StepOutput:
-        config, weights = self.config, self.config.weights
+        config = self.config
         event_BE = self.module.encoder.tokens(batch.events).embedding_BE
         images = batch.paired().images
         shown = greyed(images) if config.picture == "grey" else images
@@ -138,7 +140,7 @@ class ClipEvent(Method):
             "L_kl": sinkhorn_kl(*pair, temperature=config.kl_temperature),
             "L_pred": text_prediction(event_BE, self.texts_KE, labels_B),
         }
-        loss = torch.stack([weights.get(name, 0.0) * term for name, term in terms.items()]).sum()
+        loss = weighted_sum(terms, config.weights)
         return StepOutput(loss, terms, self._metrics(image_BE, event_BE, labels_B))
 
     def trained(self) -> nn.Module:
@@ -147,10 +149,8 @@ class ClipEvent(Method):
     @torch.no_grad()
     def _metrics(self, image_BE: Tensor, event_BE: Tensor, labels_B: Tensor) -> dict[str, Tensor]:
         """Return how near windows are to their pictures, and how often prompts name them."""
-        said_B = (normalize(event_BE, dim=-1) @ normalize(self.texts_KE, dim=-1).T).argmax(-1)
-        known_B = labels_B >= 0
-        right_B = (said_B == labels_B) & known_B
+        said_BK = normalize(event_BE, dim=-1) @ normalize(self.texts_KE, dim=-1).T
         return {
             "cosine_to_picture": cosine_similarity(image_BE, event_BE, dim=-1).mean(),
-            "named_rightly": right_B.sum() / known_B.sum().clamp(min=1),
+            "named_rightly": accuracy_of_known(said_BK, labels_B),
         }

@@ -10,7 +10,6 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-import torch
 from torch import Tensor, nn
 
 from models.card import ModelCard
@@ -19,7 +18,7 @@ from models.perception import Perception
 from training.data.batch import Batch
 from training.data.feed import Feed
 from training.data.mixture import WindowFeed
-from training.methods.method import Method, MethodConfig, StepOutput
+from training.methods.method import Method, MethodConfig, StepOutput, weighted_sum
 from training.optim import ParameterGroup
 from training.student import build_student, make_card, temporal_of
 
@@ -84,8 +83,7 @@ class Finetune(Method):
             said = self.project(self._recognition.pool(maps[-1]))
             terms["distillation"] = cosine_distance(said.float(), batch.embedding)
             weights["distillation"] = self.config.distillation
-        weighted = [weights.get(name, 1.0) * term for name, term in terms.items()]
-        return StepOutput(torch.stack(weighted).sum(), terms)
+        return StepOutput(weighted_sum(terms, weights, default=1.0), terms)
 
     def trained(self) -> nn.Module:
         return self.module

@@ -28,6 +28,7 @@ from events.representations.red_blue import RedBlueSpec
 from models.card import ModelCard
 from models.encoders.encoder import Tokens
 from models.perception import Perception
+from models.teachers.open import open_teacher
 from models.teachers.teacher import Teacher
 from models.transformer_encoder import TransformerEncoder
 from training.data.batch import Batch
@@ -36,7 +37,7 @@ from training.distributed import gathered
 from training.losses.gradient_balance import gradient_balance
 from training.losses.pooled_info_nce import Projector, pooled_info_nce
 from training.losses.token_regression import token_cosine, token_kld, token_mse
-from training.methods.method import Method, MethodConfig, StepOutput
+from training.methods.method import Method, MethodConfig, StepOutput, weighted_sum
 from training.methods.token_panels import token_panels
 from training.student import build_student, make_card
 
@@ -111,8 +112,11 @@ class Config(MethodConfig):
                 f"method.gradient_ratio must be 0 or more, and measures by cos: got {self.ratio} "
                 f"with {', '.join(self.terms)}"
             )
-        if not min(self.temperature, *self.temperatures.values(), self.temperature) > 0:
-            raise ValueError(f"temperatures must be above 0, got {self.temperatures}")
+        if not min(self.temperature, *self.temperatures.values()) > 0:
+            raise ValueError(
+                "method.temperature and method.temperatures must be above 0, got "
+                f"{self.temperature} and {self.temperatures}"
+            )
         if not 0 <= self.polarity_swap <= 1:
             raise ValueError(f"method.polarity_swap must lie in [0, 1], got {self.polarity_swap}")
 
@@ -127,8 +131,6 @@ class Config(MethodConfig):
         return FORMS[self.form][1] if self.gradient_ratio is None else self.gradient_ratio
 
     def build(self, recipe: Recipe, feed: Feed) -> Method:
-        from models.teachers.open import open_teacher
-
         card = make_card(recipe)
         module = build_student(recipe, card)
         return GepAlign(self, module, card, open_teacher(self.teacher), feed.names)
@@ -190,12 +192,11 @@ class GepAlign(Method):
         if self.config.ratio:
             others = {name: term for name, term in terms.items() if name != "cos"}
             factors = gradient_balance(terms["cos"], others, event_BND, self.config.ratio)
-        weighted = [
-            weight * factors.get(name, 1.0) * terms[name]
-            for name, weight in self.config.terms.items()
-        ]
+        weights = {
+            name: weight * factors.get(name, 1.0) for name, weight in self.config.terms.items()
+        }
         metrics = {f"factor_{name}": factor for name, factor in factors.items()}
-        return StepOutput(torch.stack(weighted).sum(), terms, metrics)
+        return StepOutput(weighted_sum(terms, weights), terms, metrics)
 
     def _contrast(self, event_BND: Tensor, image_BND: Tensor, temperature_B: Tensor) -> Tensor:
         """Return nce over the windows of all processes; only pooled tokens travel."""

@@ -26,6 +26,7 @@ from torch import Tensor, nn
 
 from models.card import ModelCard
 from models.perception import Perception, describe_encoder
+from models.teachers.open import open_teacher
 from models.temporal import causal_transformer
 from models.temporal.causal_transformer import CausalTransformer, Modality
 from models.token_pictures import fit_colors
@@ -55,8 +56,6 @@ class Config(MethodConfig):
     """Its sizes; a context as long as the data's windows."""
 
     def build(self, recipe: Recipe, feed: Feed) -> Method:
-        from models.teachers.open import open_teacher
-
         if not isinstance(feed, TokenFeed):
             raise ValueError(f"gep_generate learns from tokens, got {type(feed).__name__}")
         if recipe.initial is None:

@@ -25,20 +25,26 @@ from models.teachers.preprocessing import IMAGENET, Preprocessing
 from models.teachers.save import save_teacher
 from training.data.feed import Feed
 from training.data.pictures import PictureBatch, PictureFeed
-from training.losses.picture_knowledge import (
-    FeatureHead,
+from training.losses.feature_distance import FeatureHead
+from training.losses.known_labels import (
+    accuracy_of_known,
     cross_entropy_of_known,
     labels_of_patches,
 )
 from training.losses.self_distillation import self_distillation
-from training.methods.method import Method, MethodConfig, StepOutput
+from training.methods.method import (
+    TEACHER_FOLDER,
+    Method,
+    MethodConfig,
+    StepOutput,
+    weighted_sum,
+)
 
 if TYPE_CHECKING:
     from training.recipe import Recipe
 
 EMBEDDING_WIDTH = 128
 HIDDEN_WIDTH = 512
-TEACHER_FOLDER = "teacher"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -165,10 +171,8 @@ class ImageTeacher(Method):
                 other_BD, _ = self._look(self.averaged[0], batch.views[1])
                 other_BK = self.averaged[1](other_BD)
             terms["self_distillation"] = self_distillation(self.projector(token_BD), other_BK)
-        loss = torch.stack([weights.get(name, 0.0) * term for name, term in terms.items()]).sum()
-        known_B = batch.labels >= 0
-        right_B = (said.argmax(-1) == batch.labels) & known_B
-        return StepOutput(loss, terms, {"right": right_B.sum() / known_B.sum().clamp(min=1)})
+        loss = weighted_sum(terms, weights)
+        return StepOutput(loss, terms, {"right": accuracy_of_known(said, batch.labels)})
 
     def trained(self) -> nn.Module:
         return self.network

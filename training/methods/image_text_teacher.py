@@ -28,13 +28,19 @@ from models.teachers.save import save_teacher
 from training.clip_tower import start_tower
 from training.data.feed import Feed
 from training.data.pictures import PictureBatch, PictureFeed
-from training.losses.picture_knowledge import (
-    FeatureHead,
+from training.losses.feature_distance import FeatureHead
+from training.losses.known_labels import (
+    accuracy_of_known,
     cross_entropy_of_known,
     labels_of_patches,
 )
-from training.methods.image_teacher import TEACHER_FOLDER
-from training.methods.method import Method, MethodConfig, StepOutput
+from training.methods.method import (
+    TEACHER_FOLDER,
+    Method,
+    MethodConfig,
+    StepOutput,
+    weighted_sum,
+)
 from training.optim import ParameterGroup
 from training.prompts import MAX_TOKENS, TEMPLATES, small_tokenizer
 
@@ -85,7 +91,7 @@ class Config(MethodConfig):
         if not feed.knowledge:
             raise ValueError("image_text_teacher needs --data.with-knowledge")
         names, segments = list(feed.synsets.values()), list(feed.segmentation_labels)
-        prompts = [each.format(name) for each in TEMPLATES for name in names + segments]
+        prompts = [each.format(label=name) for each in TEMPLATES for name in names + segments]
         tokenizer = small_tokenizer(prompts)
         stage = recipe.stages[-1]
         model = clip_model(self, stage.height, tokenizer)
@@ -154,7 +160,6 @@ class ImageTextTeacher(Method):
         self.features = FeatureHead(config.width, MAP_WIDTH)
 
     def forward(self, batch: PictureBatch) -> StepOutput:
-        weights = self.config.weights
         tower = self.model.vision_model
         view = batch.views[0]
         seen = tower(self.preprocessing.normalized(view))
@@ -180,9 +185,8 @@ class ImageTextTeacher(Method):
             wanted = labels_of_patches(batch.class_ids, patch, UNKNOWN)
             logits = scale * cells_BNE @ segment_KE.T
             terms["segmentation"] = cross_entropy_of_known(logits.flatten(0, 1), wanted.flatten())
-        loss = torch.stack([weights.get(name, 0.0) * term for name, term in terms.items()]).sum()
-        known = (labels >= 0).sum().clamp(min=1)
-        right = ((said_BK.argmax(-1) == labels) & (labels >= 0)).sum() / known
+        loss = weighted_sum(terms, self.config.weights)
+        right = accuracy_of_known(said_BK, labels)
         return StepOutput(loss, terms, {"right": right, "scale": scale})
 
     def trained(self) -> nn.Module:
@@ -217,7 +221,7 @@ class ImageTextTeacher(Method):
     def _texts(self, names: list[str]) -> tuple[Tensor, Tensor]:
         """Return the unit embeddings of names, and of what patches show, by a random template."""
         template = TEMPLATES[int(torch.randint(len(TEMPLATES), ()))]
-        prompts = [template.format(name) for name in names + self.segments]
+        prompts = [template.format(label=name) for name in names + self.segments]
         inputs = self.tokenizer(prompts, padding=True, truncation=True, return_tensors="pt")
         device = self.model.device
         said = self.model.get_text_features(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from training.recipe import Recipe
 
 MODEL_FILE = "model.safetensors"
+TEACHER_FOLDER = "teacher"
+"""Of a method that makes an image teacher, in transformers' format."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,6 +72,13 @@ class Method(nn.Module):
     def pictures(self, batch: Any) -> dict[str, Tensor]:
         """Return (3, H, W) pictures in [0, 1] of a batch worth looking at, by name; or none."""
         return {}
+
+
+def weighted_sum(
+    terms: Mapping[str, Tensor], weights: Mapping[str, float | Tensor], default: float = 0.0
+) -> Tensor:
+    """Return the sum of scalar terms, each by its weight; one without a weight by ``default``."""
+    return torch.stack([weights.get(name, default) * term for name, term in terms.items()]).sum()
 
 
 @dataclass(frozen=True, kw_only=True)

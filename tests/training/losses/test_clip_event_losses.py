@@ -9,7 +9,8 @@ import torch
 from torch import Tensor
 
 from training.losses.clip_contrast import clip_contrast
-from training.losses.sinkhorn_kl import log_sinkhorn, sinkhorn_kl
+from training.losses.sinkhorn import log_sinkhorn
+from training.losses.sinkhorn_kl import sinkhorn_kl
 from training.losses.text_prediction import text_prediction
 from training.losses.zscl import zscl
 

@@ -3,8 +3,9 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from training.losses.picture_knowledge import (
-    FeatureHead,
+from training.losses.feature_distance import FeatureHead
+from training.losses.known_labels import (
+    accuracy_of_known,
     cross_entropy_of_known,
     labels_of_patches,
 )
@@ -61,6 +62,9 @@ def test_only_what_has_a_label_counts() -> None:
     loss = cross_entropy_of_known(logits, torch.tensor([0, -1]))
     np.testing.assert_allclose(loss.item(), expected, rtol=1e-5)
     assert cross_entropy_of_known(logits, torch.tensor([-1, -1])).item() == 0
+    assert accuracy_of_known(logits, torch.tensor([0, -1])).item() == 1
+    assert accuracy_of_known(logits, torch.tensor([0, 1])).item() == 0.5
+    assert accuracy_of_known(logits, torch.tensor([-1, -1])).item() == 0
 
 
 def test_a_patch_has_the_class_in_its_middle() -> None:

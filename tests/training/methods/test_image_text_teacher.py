@@ -27,7 +27,7 @@ TINY = Config(
 def method(**changes: Any) -> ImageTextTeacher:
     torch.manual_seed(0)
     config = replace(TINY, **changes)
-    prompts = [each.format(name) for each in TEMPLATES for name in NAMES + SEGMENTS]
+    prompts = [each.format(label=name) for each in TEMPLATES for name in NAMES + SEGMENTS]
     tokenizer = small_tokenizer(prompts, 400)
     model = clip_model(config, SIZE, tokenizer)
     preprocessing = Preprocessing(*CLIP, size=SIZE)
