@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import Literal, Protocol, runtime_checkable
 
@@ -63,9 +64,10 @@ class DataSet(Protocol):
 
 
 @runtime_checkable
-class Sequential(Protocol):
-    """A data set that also shows consecutive windows of one scene."""
+class Sequential(DataSet, Protocol):
+    """A data set that also shows consecutive windows of one scene; to be subclassed."""
 
+    @abstractmethod
     def sequence(
         self,
         split: Split,
@@ -78,5 +80,18 @@ class Sequential(Protocol):
         augment: bool = False,
         with_images: bool = False,
     ) -> list[LabelledWindow]:
-        """Return ``num_windows`` windows that touch; one is what ``DataSet.window`` returns."""
-        ...
+        """Return ``num_windows`` windows that touch, the first or the last of them ``index``."""
+
+    def window(
+        self,
+        split: Split,
+        index: int,
+        seed: int,
+        sensor: SensorSize,
+        window_us: int,
+        *,
+        augment: bool = False,
+        with_images: bool = False,
+    ) -> LabelledWindow:
+        ways = {"augment": augment, "with_images": with_images}
+        return self.sequence(split, index, seed, sensor, window_us, 1, **ways)[0]

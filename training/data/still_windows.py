@@ -18,7 +18,7 @@ import numpy.typing as npt
 from events.packet import SensorSize
 from events.simulate.planar import PlanarConfig
 from training.data.check import Finding
-from training.data.dataset import LabelledWindow, Split
+from training.data.dataset import LabelledWindow, Sequential, Split
 from training.data.folder import intensity
 from training.data.still import StillSet
 from training.data.virtual_camera import film
@@ -27,7 +27,7 @@ TRAIN_MOTION = PlanarConfig(zoom=(0.75, 1.4), offset=0.12, tilt_rad=0.2, transla
 VAL_MOTION = PlanarConfig(zoom=(1.0, 1.0), offset=0.0, tilt_rad=0.0, translation=(0.05, 0.05))
 
 
-class StillWindows:
+class StillWindows(Sequential):
     """Windows with the label of the picture that they show, and with views of it.
 
     Args:
@@ -62,20 +62,6 @@ class StillWindows:
 
     def num_windows(self, split: Split) -> int:
         return len(self.labels[split])
-
-    def window(
-        self,
-        split: Split,
-        index: int,
-        seed: int,
-        sensor: SensorSize,
-        window_us: int,
-        *,
-        augment: bool = False,
-        with_images: bool = False,
-    ) -> LabelledWindow:
-        ways = {"augment": augment, "with_images": with_images}
-        return self.sequence(split, index, seed, sensor, window_us, 1, **ways)[0]
 
     def sequence(
         self,

@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from events.packet import SensorSize
 from training.data.check import Finding
-from training.data.dataset import LabelledWindow, Split
+from training.data.dataset import LabelledWindow, Sequential, Split
 from training.data.event_sources import EventSource
 from training.data.folder import DataError, MissingDataError
 from training.data.recorded import SPLITS
@@ -52,7 +52,7 @@ class Span(NamedTuple):
     moment_us: int
 
 
-class TimedSet:
+class TimedSet(Sequential):
     """Windows of scenes, in order; those of one scene also as sequences that touch.
 
     The recording's own sensor counts and, where a set has windows of its own, their own length,
@@ -80,19 +80,6 @@ class TimedSet:
 
     def num_windows(self, split: Split) -> int:
         return self._ends[split][-1] if self._ends[split] else 0
-
-    def window(
-        self,
-        split: Split,
-        index: int,
-        seed: int,
-        sensor: SensorSize,
-        window_us: int,
-        *,
-        augment: bool = False,
-        with_images: bool = False,
-    ) -> LabelledWindow:
-        return self.sequence(split, index, seed, sensor, window_us, 1, with_images=with_images)[0]
 
     def sequence(
         self,

@@ -18,7 +18,7 @@ from events.packet import SensorSize
 from events.simulate.planar import PlanarConfig
 from models.heads.segmentation import UNKNOWN
 from training.data.check import Finding, check_picture
-from training.data.dataset import LabelledWindow, Split
+from training.data.dataset import LabelledWindow, Sequential, Split
 from training.data.folder import intensity, require
 from training.data.virtual_camera import film
 
@@ -34,7 +34,7 @@ VAL_MOTION = PlanarConfig(
 )
 
 
-class CamVid:
+class CamVid(Sequential):
     """Windows with a class for each pixel."""
 
     name = "camvid"
@@ -52,20 +52,6 @@ class CamVid:
 
     def num_windows(self, split: Split) -> int:
         return len(self.stems[split])
-
-    def window(
-        self,
-        split: Split,
-        index: int,
-        seed: int,
-        sensor: SensorSize,
-        window_us: int,
-        *,
-        augment: bool = False,
-        with_images: bool = False,
-    ) -> LabelledWindow:
-        ways = {"augment": augment, "with_images": with_images}
-        return self.sequence(split, index, seed, sensor, window_us, 1, **ways)[0]
 
     def sequence(
         self,

@@ -21,7 +21,7 @@ from events.packet import SensorSize
 from events.recordings.open import open_recording
 from events.recordings.recording import Frame, Recording, RecordingError
 from training.data.check import Finding, check_recording
-from training.data.dataset import LabelledWindow, Split
+from training.data.dataset import LabelledWindow, Sequential, Split
 from training.data.folder import DataError, MissingDataError
 from training.data.recorded import TRAIN_SHARE, home_of
 
@@ -47,7 +47,7 @@ class Run(NamedTuple):
     shots: tuple[Shot, ...]
 
 
-class DavisFrames:
+class DavisFrames(Sequential):
     """Windows between frames; those of one recording also as sequences that touch."""
 
     name = "davis_frames"
@@ -80,19 +80,6 @@ class DavisFrames:
 
     def num_windows(self, split: Split) -> int:
         return self._ends[split][-1] if self._ends[split] else 0
-
-    def window(
-        self,
-        split: Split,
-        index: int,
-        seed: int,
-        sensor: SensorSize,
-        window_us: int,
-        *,
-        augment: bool = False,
-        with_images: bool = False,
-    ) -> LabelledWindow:
-        return self.sequence(split, index, seed, sensor, window_us, 1, with_images=with_images)[0]
 
     def sequence(
         self,

@@ -21,7 +21,7 @@ from events.packet import SensorSize
 from events.simulate.contrast import events_from_frames
 from events.simulate.parallax import PathConfig, parallax_frames, random_path, small_motion
 from training.data.check import Finding, check_picture
-from training.data.dataset import LabelledWindow, Split
+from training.data.dataset import LabelledWindow, Sequential, Split
 from training.data.folder import DataError, brightness, intensity, require
 from training.data.recorded import SPLITS
 from training.data.virtual_camera import NUM_FRAMES, random_contrast
@@ -37,7 +37,7 @@ TREMOR = PathConfig(translation_m=0.01, rotation_rad=0.008)
 """A hand's own motion, added to the recorded one."""
 
 
-class SevenScenes:
+class SevenScenes(Sequential):
     """Windows with depth; the last fifth of the frames is held out.
 
     A window shows the camera's recorded motion up to a frame, simulated from that frame's own
@@ -66,20 +66,6 @@ class SevenScenes:
     def _stems(self, split: Split) -> list[str]:
         first_val = len(self.stems) - len(self.stems) // 5
         return self.stems[:first_val] if split == "train" else self.stems[first_val:]
-
-    def window(
-        self,
-        split: Split,
-        index: int,
-        seed: int,
-        sensor: SensorSize,
-        window_us: int,
-        *,
-        augment: bool = False,
-        with_images: bool = False,
-    ) -> LabelledWindow:
-        ways = {"augment": augment, "with_images": with_images}
-        return self.sequence(split, index, seed, sensor, window_us, 1, **ways)[0]
 
     def sequence(
         self,

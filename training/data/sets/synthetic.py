@@ -10,7 +10,7 @@ from events.packet import SensorSize
 from events.simulate.kinds import KINDS, SEGMENTATION_LABELS
 from events.simulate.scene import SampledWindow, sample_windows
 from events.simulate.truth import dominant_kind
-from training.data.dataset import LabelledWindow, Split
+from training.data.dataset import LabelledWindow, Sequential, Split
 from training.data.folder import brightness
 
 EPOCH = 20_000
@@ -19,7 +19,7 @@ HELD_OUT_SEED = 2**40
 """Training seeds are below 2**31, so no held-out scene is ever trained on."""
 
 
-class Synthetic:
+class Synthetic(Sequential):
     """Windows of random scenes; ``val`` is scenes that training never draws."""
 
     name = "synthetic"
@@ -31,20 +31,6 @@ class Synthetic:
 
     def num_windows(self, split: Split) -> int:
         return EPOCH if split == "train" else NUM_HELD_OUT
-
-    def window(
-        self,
-        split: Split,
-        index: int,
-        seed: int,
-        sensor: SensorSize,
-        window_us: int,
-        *,
-        augment: bool = False,
-        with_images: bool = False,
-    ) -> LabelledWindow:
-        ways = {"augment": augment, "with_images": with_images}
-        return self.sequence(split, index, seed, sensor, window_us, 1, **ways)[0]
 
     def sequence(
         self,

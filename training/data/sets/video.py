@@ -24,7 +24,7 @@ from PIL import Image
 from events.packet import SensorSize
 from events.simulate.contrast import events_from_frames
 from training.data.check import Finding
-from training.data.dataset import LabelledWindow, Split
+from training.data.dataset import LabelledWindow, Sequential, Split
 from training.data.folder import DataError, MissingDataError, intensity
 from training.data.recorded import TRAIN_SHARE, home_of
 from training.data.video_frames import Video, VideoError
@@ -37,7 +37,7 @@ LEAST_SHARE = 0.6
 """Of the largest part of a picture that has the sensor's aspect ratio, in training."""
 
 
-class VideoWindows:
+class VideoWindows(Sequential):
     """Windows of moving pictures; those of one video also as sequences that touch."""
 
     name = "video"
@@ -72,20 +72,6 @@ class VideoWindows:
 
     def num_windows(self, split: Split) -> int:
         return self._ends[split][-1]
-
-    def window(
-        self,
-        split: Split,
-        index: int,
-        seed: int,
-        sensor: SensorSize,
-        window_us: int,
-        *,
-        augment: bool = False,
-        with_images: bool = False,
-    ) -> LabelledWindow:
-        ways = {"augment": augment, "with_images": with_images}
-        return self.sequence(split, index, seed, sensor, window_us, 1, **ways)[0]
 
     def sequence(
         self,
