@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 from models.palette import PALETTE, UNLABELLED, color_of, color_table
 
 

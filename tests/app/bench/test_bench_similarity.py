@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 
 from app.bench.similarity import FORMS, LIMIT_GB, measure

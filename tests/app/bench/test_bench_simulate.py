@@ -1,5 +1,7 @@
 """The simulation's rows of `saccade bench`."""
 
+from __future__ import annotations
+
 from app.bench.simulate import rows
 
 

@@ -1,5 +1,7 @@
 """Every text in a menu means what it says: chosen as a user does, by its words."""
 
+from __future__ import annotations
+
 import math
 
 import pytest

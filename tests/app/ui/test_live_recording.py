@@ -1,5 +1,7 @@
 """Recording what a live source sends: only once events flow, and closed when the source dies."""
 
+from __future__ import annotations
+
 import threading
 
 import pytest

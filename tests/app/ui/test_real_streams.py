@@ -1,5 +1,7 @@
 """The window on every recording of the data folder, and on a camera that is killed and returns."""
 
+from __future__ import annotations
+
 from app.scene import PipelineState
 
 

@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import pytest
 from stand_in_devices import Flatten, ReadoutFPS, StandInDavis, StandInDevice
 

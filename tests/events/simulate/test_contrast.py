@@ -1,5 +1,7 @@
 """The contrast simulator against worked examples."""
 
+from __future__ import annotations
+
 import numpy as np
 import numpy.typing as npt
 import pytest

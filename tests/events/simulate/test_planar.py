@@ -1,5 +1,7 @@
 """Virtual camera motion over a still picture."""
 
+from __future__ import annotations
+
 import numpy as np
 import pytest
 

@@ -1,5 +1,7 @@
 """Synthetic scenes: geometry against closed forms, and truth that agrees with itself."""
 
+from __future__ import annotations
+
 import dataclasses
 
 import numpy as np

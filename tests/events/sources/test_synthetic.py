@@ -1,5 +1,7 @@
 """The synthetic source: a scene with a timeline, steered while it plays."""
 
+from __future__ import annotations
+
 import itertools
 import math
 import threading
