@@ -28,10 +28,13 @@ class OptimizerConfig:
     schedule_steps: int | None = None
     """Length of the schedule; None is the run's own. A run that another continues may stop high."""
     final_share: float = 0.01
+    """Of the peak, at the schedule's end."""
     weight_decay: float = 0.05
     """Of matrices; norms and biases do not decay."""
     betas: tuple[float, float] = (0.9, 0.999)
+    """How fast AdamW forgets gradients, and their squares."""
     max_grad_norm: float = 1.0
+    """Longer gradients are scaled down to this norm."""
 
     def __post_init__(self) -> None:
         if not self.lr > 0:

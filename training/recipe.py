@@ -27,9 +27,13 @@ class Stage:
     """A stretch of training at one input size."""
 
     steps: int
+    """Optimiser steps."""
     height: int
+    """Of the network's input, in pixels; windows of another shape are letterboxed."""
     width: int
+    """Of the network's input, in pixels."""
     batch_size: int
+    """Samples of a batch, in each process; see ``accumulate``."""
 
     def __post_init__(self) -> None:
         for name in ("steps", "height", "width", "batch_size"):
@@ -42,6 +46,7 @@ class Recipe:
     """One run from nothing to a model file."""
 
     name: str
+    """For messages and the model's provenance."""
     stages: tuple[Stage, ...]
     """In order; the last one's input size is the model's."""
     data: DataConfig
@@ -52,7 +57,9 @@ class Recipe:
     )
     """The representation that the encoder is fed."""
     window_us: int = 50_000
+    """Length of a window of events."""
     stride_us: int = 20_000
+    """Between the starts of the windows that the model is given at run time."""
     optimizer: OptimizerConfig = field(default_factory=OptimizerConfig)
     initial: str | None = None
     """Model file whose weights the run starts from; None is random ones."""
@@ -72,12 +79,15 @@ class Recipe:
     file_dtype: Literal["float32", "float16"] = "float32"
     """Of the weights in the model file; half the size costs nothing that can be measured."""
     seed: int = 0
+    """Of weights, samples and augmentation: equal seeds give equal runs on one machine."""
     num_workers: int = 1
     """Processes that make samples; 0 makes them in the training process."""
     max_skipped_share: float = 0.01
     """Of samples that cannot be read and are replaced by others, before the run stops."""
     checkpoint_every: int = 500
+    """Steps; the last two checkpoints are kept."""
     log_every: int = 20
+    """Steps between lines of the log."""
     pictures_every: int = 0
     """Steps between pictures for TensorBoard, where the method has some; 0 is none."""
 
@@ -112,8 +122,8 @@ def load_recipe(name: str) -> Recipe:
     names = recipe_names()
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"no recipe {name!r}{hint} There are {', '.join(names)}")
+        hint = f"did you mean {near[0]}? There are" if near else "there are"
+        raise ValueError(f"no recipe {name!r}: {hint} {', '.join(names)}")
     make: Callable[[], Recipe] = importlib.import_module(f"training.recipes.{name}").recipe
     return make()
 

@@ -45,6 +45,8 @@ class RunFolder:
         self.path = path
         self.changes: list[str] = []
         held = path / RECIPE_FILE
+        if existing == "refuse" and held.exists() and not self._is_worth_keeping:
+            self._drop()  # a run that failed before its first step is in nobody's way
         if held.exists() or checkpoints(path):
             if existing == "refuse":
                 raise RunFolderError(
@@ -69,6 +71,10 @@ class RunFolder:
     @property
     def has_checkpoint(self) -> bool:
         return bool(checkpoints(self.path))
+
+    @property
+    def _is_worth_keeping(self) -> bool:
+        return self.has_checkpoint or (self.path / METRICS_FILE).exists()
 
     @property
     def start(self) -> Path:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import importlib
 import logging
 import os
@@ -16,6 +17,11 @@ from app.cli import UserError
 
 if TYPE_CHECKING:
     from training.loop import Progress
+
+RUN_OPTIONS = (
+    "The run's own options are -o FOLDER, --device, --threads, --resume, --restart and "
+    "--allow-changes: `saccade train --help` says more."
+)
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -62,8 +68,16 @@ def run(args: argparse.Namespace) -> int:
 
     fields = _parse_rest(args)
     logging.basicConfig(level=logging.INFO, format="%(message)s")
-    default = load_recipe(args.recipe)
-    recipe = tyro.cli(Recipe, default=default, args=fields, prog=f"saccade train {args.recipe}")
+    offered = load_recipe(args.recipe)
+    offered = dataclasses.replace(offered, data=offered.data.offering_all())
+    recipe = tyro.cli(
+        Recipe,
+        default=offered,
+        args=fields,
+        prog=f"saccade train {args.recipe}",
+        description=f"{RUN_OPTIONS} All else is the recipe:",
+    )
+    recipe = dataclasses.replace(recipe, data=recipe.data.without_unused())
     if args.threads:
         torch.set_num_threads(args.threads)
     device = torch.device(_device(args.device, torch.cuda.is_available()))

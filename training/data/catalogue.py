@@ -29,8 +29,8 @@ def dataset_class(name: str) -> Callable[[Path], DataSet]:
     names = dataset_names()
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"no data set {name!r}{hint} There are {', '.join(names)}")
+        hint = f"did you mean {near[0]}? There are" if near else "there are"
+        raise ValueError(f"no data set {name!r}: {hint} {', '.join(names)}")
     made: Callable[[Path], DataSet] = importlib.import_module(f"training.data.sets.{name}").dataset
     return made
 

@@ -60,6 +60,14 @@ class DataConfig(ABC):
             DataError: something is not where it should be.
         """
 
+    def offering_all(self) -> Self:
+        """Return this with a 0 for each data set that it could draw too: for a command line."""
+        return self
+
+    def without_unused(self) -> Self:
+        """Return this without the data sets of which nothing is drawn."""
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class Skipped:

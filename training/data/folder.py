@@ -31,7 +31,10 @@ def require(path: Path) -> Path:
         MissingDataError: it is not.
     """
     if not path.exists():
-        raise MissingDataError(f"no {path}: set {DATA_VARIABLE} to the folder of the data sets")
+        raise MissingDataError(
+            f"no {path}: set {DATA_VARIABLE}, or in training --data.root, to the folder of the "
+            "data sets"
+        )
     return path
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 from torch.utils.data import Dataset
 
 from events.packet import SensorSize
 from training.data.batch import Batch, Sample, SampleShape, Vocabulary, collate, to_sample
-from training.data.catalogue import joint_labels, load_dataset
+from training.data.catalogue import dataset_names, joint_labels, load_dataset
 from training.data.dataset import DataSet
 from training.data.feed import DataConfig, Feed
 from training.data.few_shot import first_of_each
@@ -49,14 +49,21 @@ class Config(DataConfig):
     """Whether windows come with the MobileNet teacher's embeddings."""
 
     def __post_init__(self) -> None:
-        if not self.shares or not all(share >= 0 for share in self.shares.values()):
-            raise ValueError(f"data.shares must be 0 or more, got {self.shares}")
+        if not any(self.shares.values()) or not all(share >= 0 for share in self.shares.values()):
+            raise ValueError(f"data.shares must be 0 or more, and not all 0, got {self.shares}")
         if self.shots is not None and self.shots < 1:
             raise ValueError(f"data.shots must be at least 1, got {self.shots}")
         chosen(self.events_transform)
 
     def build(self, recipe: Recipe) -> WindowFeed:
         return WindowFeed(self, recipe)
+
+    def offering_all(self) -> Self:
+        return replace(self, shares=self.shares | dict.fromkeys(dataset_names(), 0.0) | self.shares)
+
+    def without_unused(self) -> Self:
+        drawn = {name: share for name, share in self.shares.items() if share}
+        return replace(self, shares=drawn)
 
 
 class WindowFeed(Feed):

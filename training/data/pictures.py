@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, Self
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ from models.teachers.mobilenet import MAP_SIZE, MAP_WIDTH, NUM_CLASSES
 from training.data.feed import DataConfig, Feed
 from training.data.knowledge import Knowledge
 from training.data.segments import Segments
-from training.data.still import StillSet, load_still_set
+from training.data.still import StillSet, load_still_set, still_set_names
 from training.data.stills.tiny_imagenet import TINY_IMAGENET
 from training.data.unseen import unseen_synsets
 from training.data.views import ViewConfig, cut, cut_labels
@@ -53,13 +53,22 @@ class Config(DataConfig):
     """Leave out all pictures of the classes that no image-text training sees."""
 
     def __post_init__(self) -> None:
-        if not self.shares or not all(share >= 0 for share in self.shares.values()):
-            raise ValueError(f"data.shares must be 0 or more, got {self.shares}")
+        if not any(self.shares.values()) or not all(share >= 0 for share in self.shares.values()):
+            raise ValueError(f"data.shares must be 0 or more, and not all 0, got {self.shares}")
         if self.num_views < 1:
             raise ValueError(f"data.num_views must be at least 1, got {self.num_views}")
 
     def build(self, recipe: Recipe) -> PictureFeed:
         return PictureFeed(self, recipe)
+
+    def offering_all(self) -> Self:
+        return replace(
+            self, shares=self.shares | dict.fromkeys(still_set_names(), 0.0) | self.shares
+        )
+
+    def without_unused(self) -> Self:
+        drawn = {name: share for name, share in self.shares.items() if share}
+        return replace(self, shares=drawn)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

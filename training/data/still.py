@@ -57,8 +57,8 @@ def load_still_set(name: str, root: Path | None = None) -> StillSet:
     names = still_set_names()
     if name not in names:
         near = difflib.get_close_matches(name, names, n=1)
-        hint = f"; did you mean {near[0]}?" if near else ""
-        raise ValueError(f"no set of pictures {name!r}{hint} There are {', '.join(names)}")
+        hint = f"did you mean {near[0]}? There are" if near else "there are"
+        raise ValueError(f"no set of pictures {name!r}: {hint} {', '.join(names)}")
     module = importlib.import_module(f"training.data.stills.{name}")
     pictures: StillSet = module.still_set(root or data_folder())
     return pictures

@@ -10,17 +10,17 @@ makes at each step; nothing repeats, and each step pays for the encoders.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import accumulate
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Self
 
 import numpy as np
 import torch
 from torch import Tensor
 from torch.utils.data import Dataset
 
-from training.data.catalogue import load_dataset
+from training.data.catalogue import dataset_names, load_dataset
 from training.data.feed import AnyBatch, DataConfig, Feed
 from training.data.frame_tokens import Camera, Scene, TokenCache, Tokenizer
 from training.data.token_sequence import Layout, arrange
@@ -48,14 +48,23 @@ class Config(DataConfig):
     """Whether tokens are made once and kept on disk, or anew in every step."""
 
     def __post_init__(self) -> None:
-        if not self.sequences or min(self.sequences.values()) < 1:
-            raise ValueError(f"data.sequences must be at least 1 each, got {self.sequences}")
+        if not any(self.sequences.values()) or min(self.sequences.values()) < 0:
+            raise ValueError(f"data.sequences must be 0 or more, not all 0, got {self.sequences}")
         for name in ("num_windows", "window_tokens"):
             if getattr(self, name) < 1:
                 raise ValueError(f"data.{name} must be at least 1, got {getattr(self, name)}")
 
     def build(self, recipe: Recipe) -> TokenFeed:
         return TokenFeed(self, recipe)
+
+    def offering_all(self) -> Self:
+        return replace(
+            self, sequences=self.sequences | dict.fromkeys(dataset_names(), 0) | self.sequences
+        )
+
+    def without_unused(self) -> Self:
+        drawn = {name: num for name, num in self.sequences.items() if num}
+        return replace(self, sequences=drawn)
 
 
 class TokenSample(NamedTuple):

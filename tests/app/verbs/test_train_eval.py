@@ -39,7 +39,7 @@ def test_train_then_eval_a_recipe_with_fields_from_the_command_line(
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (["train", "imagenet22k"], "no recipe 'imagenet22k' There are default"),
+        (["train", "imagenet22k"], "no recipe 'imagenet22k': there are clip_event"),
         (["train", "smoke", "--device", "cuda:7"], "no CUDA"),
         (["eval", "nowhere.safetensors", "synthetic"], "no model file nowhere.safetensors"),
         (["eval", "nowhere.safetensors", "synthetic", "--sensor", "big"], "WIDTHxHEIGHT"),
@@ -57,3 +57,28 @@ def test_bad_use_is_one_line(
     error = capsys.readouterr().err
     assert says in error
     assert error.count("\n") == 1
+
+
+def test_any_data_set_is_drawn_where_the_command_line_says(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    others = ["tiny-imagenet", "camvid", "seven-scenes"]
+    unused = [word for name in others for word in (f"--data.shares.{name}", "0")]
+    chosen = ["--data.shares.n-caltech101", "1", "--data.root", "nowhere"]
+    assert main(["train", "gep_align", *chosen, *unused]) == 1
+    assert "no nowhere/" in capsys.readouterr().err
+    recipe = json.loads((tmp_path / "out/gep_align/recipe.json").read_text())
+    assert recipe["data"]["shares"] == {"n_caltech101": 1}
+
+    assert main(["train", "smoke", *TINY, "-o", "out/gep_align"]) == 0, "it held no step"
+    assert main(["train", "smoke", *TINY, "-o", "out/gep_align"]) == 1
+    assert "holds a run already" in capsys.readouterr().err
+
+
+def test_a_misspelt_data_set_is_answered_with_the_nearest(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit):
+        main(["train", "smoke", "--data.shares.nmnist-smal", "1"])
+    assert "--data.shares.nmnist-small" in capsys.readouterr().err
