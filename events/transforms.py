@@ -47,19 +47,21 @@ def crop(packet: EventPacket, left: int, top: int, size: SensorSize) -> EventPac
     return _inside(part, packet.t, x, y, packet.p)
 
 
-def consecutive(packet: EventPacket, num: int, rng: np.random.Generator) -> EventPacket:
+def consecutive(packet: EventPacket, num: int, rng: np.random.Generator | None) -> EventPacket:
     """Return ``num`` successive events from a random place on, or all if there are fewer.
 
-    The span ends where they do: from the first one's time to one past the last one's.
+    Without ``rng`` they are the middle ones. The span ends where they do: from the first one's time
+    to one past the last one's.
 
     Raises:
         ValueError: ``num`` is less than 1.
     """
     if num < 1:
         raise ValueError(f"num must be at least 1, got {num}")
-    if len(packet) <= num:
+    num_spare = len(packet) - num
+    if num_spare <= 0:
         return packet
-    first = int(rng.integers(len(packet) - num + 1))
+    first = num_spare // 2 if rng is None else int(rng.integers(num_spare + 1))
     events = packet.events[first : first + num]
     times = packet.t[first : first + num]
     return EventPacket(events, packet.sensor, int(times[0]), int(times[-1]) + 1)
@@ -75,16 +77,6 @@ def drop(packet: EventPacket, share: float, rng: np.random.Generator) -> EventPa
         raise ValueError(f"share must lie in [0, 1], got {share}")
     kept = packet.events[rng.random(len(packet)) >= share]
     return EventPacket(kept, packet.sensor, packet.start_us, packet.end_us, packet.num_lost)
-
-
-def add_noise(packet: EventPacket, num: int, rng: np.random.Generator) -> EventPacket:
-    """Return the packet with ``num`` more events anywhere in it."""
-    if packet.duration_us == 0:
-        return packet
-    t = rng.integers(packet.start_us, packet.end_us, num)
-    x = rng.integers(packet.sensor.width, size=num)
-    y = rng.integers(packet.sensor.height, size=num)
-    return _merged(packet, t, x, y, rng.integers(2, size=num))
 
 
 def add_correlated_noise(

@@ -43,7 +43,6 @@ ALL: dict[str, Transform] = {
     "crop": lambda packet: transforms.crop(packet, 4, 3, SensorSize(8, 5)),
     "consecutive": lambda packet: transforms.consecutive(packet, 50, rng()),
     "drop": lambda packet: transforms.drop(packet, 0.3, rng()),
-    "add_noise": lambda packet: transforms.add_noise(packet, 40, rng()),
     "add_correlated_noise": lambda packet: transforms.add_correlated_noise(packet, 40, rng()),
 }
 
@@ -62,7 +61,7 @@ def test_every_transform_gives_a_packet_and_leaves_its_own_alone(name: str) -> N
     assert set(np.unique(out.p)) <= {0, 1}
 
 
-@pytest.mark.parametrize("name", [name for name in ALL if name != "add_noise"])
+@pytest.mark.parametrize("name", ALL)
 def test_every_transform_of_an_empty_packet_is_empty(name: str) -> None:
     out = ALL[name](empty_packet(SENSOR, START_US, START_US + SPAN_US))
     assert len(out) == 0
@@ -99,8 +98,17 @@ def test_consecutive_events_are_neighbours_and_the_span_is_theirs() -> None:
     assert rows(part) == rows(packet)[first : first + 50]
     assert (part.start_us, part.end_us) == (part.t[0], part.t[-1] + 1)
     assert transforms.consecutive(packet, 200, rng()) is packet
+    runs = [transforms.consecutive(packet, 50, np.random.default_rng(seed)) for seed in range(3)]
+    assert len({run.start_us for run in runs}) == 3
     with pytest.raises(ValueError, match="at least 1, got 0"):
         transforms.consecutive(packet, 0, rng())
+
+
+def test_consecutive_events_are_the_middle_ones_without_random_numbers() -> None:
+    packet = noise(200)
+    middle = transforms.consecutive(packet, 50, None)
+    assert rows(middle) == rows(packet)[75:125]
+    assert (middle.start_us, middle.end_us) == (middle.t[0], middle.t[-1] + 1)
 
 
 def test_dropping_removes_about_the_share() -> None:
@@ -110,13 +118,6 @@ def test_dropping_removes_about_the_share() -> None:
     assert rows(transforms.drop(packet, 1.0, rng())) == []
     with pytest.raises(ValueError, match=r"\[0, 1\], got 1.5"):
         transforms.drop(packet, 1.5, rng())
-
-
-def test_noise_adds_and_keeps_what_was_there() -> None:
-    packet = noise(200)
-    noisy = rows(transforms.add_noise(packet, 40, rng()))
-    assert len(noisy) == 240
-    assert set(rows(packet)) <= set(noisy)
 
 
 def test_correlated_noise_lies_around_its_events() -> None:

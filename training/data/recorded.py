@@ -14,6 +14,7 @@ from PIL import Image
 
 from events.packet import EventPacket, SensorSize
 from events.recordings.open import open_recording
+from events.transforms import consecutive
 from training.data.check import Finding, check_recording
 from training.data.dataset import LabelledWindow, Split
 from training.data.folder import DATA_VARIABLE, DataError, MissingDataError
@@ -107,7 +108,7 @@ class RecordedSet:
         packet = read_clip(self.home, clip, self.sensor)
         if self.num_events is not None:
             rng = np.random.default_rng((seed, index)) if augment else None
-            packet = run_of(packet, self.num_events, rng)
+            packet = consecutive(packet, self.num_events, rng)
         path = self.picture_path(clip) if with_images else None
         image = None if path is None else read_picture(path, packet.sensor)
         return LabelledWindow(packet=packet, label=clip.label, image=image, previous=image)
@@ -142,16 +143,6 @@ def read_clip(home: Path, clip: Clip, sensor: SensorSize | None = None) -> Event
         part = "" if clip.start_us is None else f" in [{start_us}, {end_us}) us"
         raise DataError(f"{path} holds no events{part}")
     return packet
-
-
-def run_of(packet: EventPacket, num_events: int, rng: np.random.Generator | None) -> EventPacket:
-    """Return ``num_events`` consecutive events: anywhere, or without ``rng`` the middle ones."""
-    spare = len(packet) - num_events
-    if spare <= 0:
-        return packet
-    first = spare // 2 if rng is None else int(rng.integers(spare + 1))
-    events = packet.events[first : first + num_events]
-    return EventPacket(events, packet.sensor, int(events["t"][0]), int(events["t"][-1]) + 1)
 
 
 def read_picture(path: Path, sensor: SensorSize) -> npt.NDArray[np.uint8]:

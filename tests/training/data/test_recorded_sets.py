@@ -11,7 +11,6 @@ from column_files import nmnist
 from dataset_layouts import (
     LAYOUTS,
     NUM_EVENTS,
-    SMALL,
     dat,
     mat,
     some_events,
@@ -20,14 +19,14 @@ from dataset_layouts import (
 )
 from PIL import Image
 
-from events.packet import EventPacket, SensorSize
+from events.packet import SensorSize
 from events.recordings.open import open_recording
 from events.recordings.recording import Frame, RecordingError
 from training.data.catalogue import load_dataset, load_present
 from training.data.check import check_dataset
 from training.data.few_shot import first_of_each
 from training.data.folder import DataError
-from training.data.recorded import Clip, RecordedSet, eighty_twenty, run_of
+from training.data.recorded import Clip, RecordedSet, eighty_twenty
 from training.data.sets.davis_frames import DavisFrames, on_sensor
 from training.data.still_windows import unique_names
 from training.data.video_frames import Video
@@ -50,17 +49,6 @@ def test_a_random_split_is_always_the_same_eighty_and_twenty() -> None:
     assert sorted([*split["train"], *split["val"]]) == sorted(clips)
     held_out = [int(Path(clip.name).stem) for clip in split["val"]]
     assert held_out[:5] == [2, 17, 25, 32, 36]  # an own split would make figures not comparable
-
-
-def test_a_run_of_events_is_random_in_training_and_the_middle_one_else(tmp_path: Path) -> None:
-    events = some_events(0)
-    packet = EventPacket(events, SMALL, 0, 100_000)
-    middle = run_of(packet, 100, None)
-    assert np.array_equal(middle.events, events[150:250])
-    assert (middle.start_us, middle.end_us) == (events["t"][150], events["t"][249] + 1)
-    runs = [run_of(packet, 100, np.random.default_rng(seed)) for seed in range(3)]
-    assert len({run.start_us for run in runs}) == 3
-    assert run_of(packet, NUM_EVENTS + 1, None) is packet
 
 
 def test_n_cars_windows_have_three_thousand_events(tmp_path: Path) -> None:
