@@ -12,8 +12,8 @@ import numpy.typing as npt
 
 from app.bench.voxel_baselines import CLoops, Grid, add_at_grid, compile_c
 from events.packet import EventPacket
+from events.representations.colors import mean_and_gain
 from events.representations.count_map import CountMapSpec
-from events.representations.normalization import Values
 from events.representations.red_blue import RedBlueSpec
 from events.representations.voxel_image import VoxelImageSpec
 
@@ -135,7 +135,7 @@ class PublishedCLoops:
 
     def red_blue(self, packet: EventPacket, spec: RedBlueSpec, out: Grid) -> Grid:
         """Write the image, its 8 bits truncated, to ``out`` (3, H, W) and return it."""
-        mean, gain = _mean_and_gain(spec)
+        mean, gain = mean_and_gain(spec.mean, spec.std)
         reached = np.empty(2 * (len(packet) + 1), np.uint32)
         arrays = (array.ctypes.data for array in (mean, gain, reached, out))
         self._library.red_blue(*_start(packet), *out.shape[1:], spec.percentile, *arrays)
@@ -143,7 +143,7 @@ class PublishedCLoops:
 
     def voxel_image(self, packet: EventPacket, spec: VoxelImageSpec, out: Grid) -> Grid:
         """Write the window's closed grid by least and largest to ``out`` (3, H, W); return it."""
-        mean, gain = _mean_and_gain(spec)
+        mean, gain = mean_and_gain(spec.mean, spec.std)
         self._voxels.voxel_grid(packet, out)
         self._library.encode(out.ctypes.data, out[0].size, mean.ctypes.data, gain.ctypes.data)
         return out
@@ -157,10 +157,6 @@ def compile_published_c_loops(voxels: CLoops | None) -> PublishedCLoops | None:
 
 def _start(packet: EventPacket) -> tuple[int, int]:
     return packet.events.ctypes.data, len(packet)
-
-
-def _mean_and_gain(spec: RedBlueSpec | VoxelImageSpec) -> tuple[Values, Values]:
-    return np.array(spec.mean, np.float32), (1 / np.array(spec.std)).astype(np.float32)
 
 
 def _add_at_counts(packet: EventPacket, num_chunks: int = 1) -> npt.NDArray[np.float32]:
@@ -206,6 +202,6 @@ def add_at_voxel_image(packet: EventPacket, spec: VoxelImageSpec) -> Grid:
 
 
 def _normalized(image: Grid, spec: RedBlueSpec | VoxelImageSpec) -> Grid:
-    mean, gain = (values[:, None, None] for values in _mean_and_gain(spec))
+    mean, gain = (values[:, None, None] for values in mean_and_gain(spec.mean, spec.std))
     normalized: Grid = (image / np.float32(255) - mean) * gain
     return normalized

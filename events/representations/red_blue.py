@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from events.packet import EventPacket
+from events.representations.colors import Color, check_mean_and_std, mean_and_gain
 from events.representations.counts import Counts, count_events, count_reference
 from events.representations.eight_bit import (
     Quantization,
@@ -30,8 +31,6 @@ from events.representations.representation import (
     grid_buffer,
 )
 from events.representations.resample import Interpolation, resample, resample_reference
-
-Color = tuple[float, float, float]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,10 +52,7 @@ class RedBlueSpec(Spec):
     def __post_init__(self) -> None:
         if not 0 < self.percentile <= 100:
             raise ValueError(f"percentile must lie in (0, 100], got {self.percentile}")
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
-            raise ValueError(
-                f"mean and std must be 3 values each, std above 0, got {self.mean} and {self.std}"
-            )
+        check_mean_and_std(self.mean, self.std)
         check_choices(self)
 
     @property
@@ -85,7 +81,7 @@ class RedBlueSpec(Spec):
         out[:] = 1
         # Each cell has one colour: red + blue - 1 is green, before and after interpolation.
         resample(image[::2], letterbox, self.interpolation, out[::2])
-        _finish(out.reshape(3, -1), *_mean_and_gain(self))
+        _finish(out.reshape(3, -1), *mean_and_gain(self.mean, self.std))
         return out
 
 
@@ -124,7 +120,7 @@ def red_blue(packet: EventPacket, spec: RedBlueSpec, out: Grid | None = None) ->
     """
     out = grid_buffer((3, packet.sensor.height, packet.sensor.width), out)
     _paint(packet, spec, out)
-    _finish(out.reshape(3, -1), *_mean_and_gain(spec))
+    _finish(out.reshape(3, -1), *mean_and_gain(spec.mean, spec.std))
     return out
 
 
@@ -155,10 +151,6 @@ def _paint(packet: EventPacket, spec: RedBlueSpec, out: Grid) -> None:
     full_on, full_off = (percentile(plane, spec.percentile) for plane in reached)
     slack = slack_of(spec.quantization)
     _shade(counts.reshape(2, -1), full_on, full_off, slack, out.reshape(3, -1))
-
-
-def _mean_and_gain(spec: RedBlueSpec) -> tuple[npt.NDArray[np.float32], npt.NDArray[np.float32]]:
-    return np.array(spec.mean, np.float32), (1 / np.array(spec.std)).astype(np.float32)
 
 
 @nb.njit(nogil=True, cache=True)

@@ -15,6 +15,7 @@ import numba as nb
 import numpy as np
 
 from events.packet import EventPacket
+from events.representations.colors import Color, check_mean_and_std, mean_and_gain
 from events.representations.eight_bit import (
     Quantization,
     quantize_reference,
@@ -33,7 +34,6 @@ from events.representations.representation import (
 from events.representations.resample import Interpolation, resample, resample_reference
 from events.representations.voxel_grid import VoxelGridSpec, scatter_packet, voxel_grid_reference
 
-Color = tuple[float, float, float]
 IMAGENET_MEAN, IMAGENET_STD = (0.485, 0.456, 0.406), (0.229, 0.224, 0.225)
 CLIP_RMS = 3.0
 RAW = (np.zeros(3, np.float32), np.ones(3, np.float32))
@@ -67,10 +67,7 @@ class VoxelImageSpec(Spec):
     """What the difference to ``mean`` is divided by."""
 
     def __post_init__(self) -> None:
-        if len(self.mean) != 3 or len(self.std) != 3 or min(self.std) <= 0:
-            raise ValueError(
-                f"mean and std must be 3 values each, std above 0, got {self.mean} and {self.std}"
-            )
+        check_mean_and_std(self.mean, self.std)
         check_choices(self)
 
     @property
@@ -102,7 +99,7 @@ class VoxelImageSpec(Spec):
         image = np.empty((3, sensor.height, sensor.width), np.float32)
         out[:] = _encode_packet(packet, self, image)
         resample(image, letterbox, self.interpolation, out)
-        _standardize(out.reshape(3, -1), *_mean_and_gain(self))
+        _standardize(out.reshape(3, -1), *mean_and_gain(self.mean, self.std))
         return out
 
 
@@ -129,7 +126,7 @@ def voxel_image(packet: EventPacket, spec: VoxelImageSpec, out: Grid | None = No
         out: (3, H, W) float32, C-contiguous, to overwrite instead of making a new array.
     """
     out = grid_buffer((3, packet.sensor.height, packet.sensor.width), out)
-    _encode_packet(packet, spec, out, _mean_and_gain(spec))
+    _encode_packet(packet, spec, out, mean_and_gain(spec.mean, spec.std))
     return out
 
 
@@ -181,10 +178,6 @@ def _voxels(
 ) -> VoxelGridSpec:
     """Return a Spec once: its checks cost as much as 30,000 events."""
     return VoxelGridSpec(num_bins=3, placement=placement, anchor=anchor)
-
-
-def _mean_and_gain(spec: VoxelImageSpec) -> tuple[Values, Values]:
-    return np.array(spec.mean, np.float32), (1 / np.array(spec.std)).astype(np.float32)
 
 
 @nb.njit(nogil=True, cache=True)
