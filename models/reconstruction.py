@@ -22,8 +22,11 @@ class DecoderConfig:
     """Sizes; the defaults are those for ViT-S, ConvViT-S and Swin-T, ViT-B has 512 and 16 heads."""
 
     width: int = 256
+    """Of the decoder's tokens."""
     depth: int = 8
+    """Blocks of the decoder."""
     num_attention_heads: int = 8
+    """Of each of the decoder's blocks."""
 
     def __post_init__(self) -> None:
         if self.depth < 1:

@@ -35,9 +35,13 @@ class Config(TransformerConfig):
     }
 
     width: int = 768
+    """Of a token."""
     depth: int = 12
+    """Blocks."""
     num_attention_heads: int = 12
+    """Of each block; they share the token's width."""
     patch_size: int = 32
+    """Side in pixels."""
     mlp_width: int = 3072
     """Of a perceptron's hidden layer."""
     image_size: int = 224
@@ -46,6 +50,7 @@ class Config(TransformerConfig):
     embedding_width: int = 512
     """Of the space shared with text."""
     activation: Literal["quick_gelu", "gelu"] = "quick_gelu"
+    """Of the perceptrons: OpenAI's own models have quick_gelu, later ones gelu."""
 
     def build(self, num_channels: int) -> Encoder:
         """Return a randomly initialised encoder for ``num_channels`` input channels."""

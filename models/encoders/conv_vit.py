@@ -39,6 +39,7 @@ class Config(EncoderConfig):
     depths: tuple[int, int, int] = (2, 2, 11)
     """Convolution blocks at strides 4 and 8, then attention blocks at stride 16."""
     num_attention_heads: int = 12
+    """Of each block of the last stage."""
     drop_path: float = 0.0
     """Share of samples that skip the last block while training; less, evenly, before it."""
 

@@ -41,9 +41,13 @@ class Config(TransformerConfig):
     }
 
     width: int = 384
+    """Of a token."""
     depth: int = 12
+    """Blocks."""
     num_attention_heads: int = 6
+    """Of each block; they share the token's width."""
     patch_size: int = 14
+    """Side in pixels."""
     mlp_ratio: int = 4
     """Width of a perceptron's hidden layer, in widths of a token."""
     is_gated: bool = False

@@ -35,14 +35,19 @@ class Config(TransformerConfig):
     }
 
     width: int = 384
+    """Of a token."""
     depth: int = 12
+    """Blocks."""
     num_attention_heads: int = 6
+    """Of each block; they share the token's width."""
     patch_size: int = 16
+    """Side in pixels."""
     mlp_width: int = 1536
     """Of a perceptron's hidden layer."""
     is_gated: bool = False
     """Whether perceptrons are SwiGLU, as those of the S+ and H+ sizes."""
     num_registers: int = 4
+    """Tokens without a meaning of their own."""
     rope_theta: float = 100.0
     """Base of the rotations' wavelengths."""
     rope_rescale: float | None = None

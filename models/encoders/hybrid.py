@@ -25,7 +25,9 @@ class Config(EncoderConfig):
     depths: tuple[int, ...] = (2, 2, 2, 2)
     """Residual blocks at strides 4, 8 and 16, then attention blocks at stride 32."""
     stem_width: int = 32
+    """Channels of the first convolution."""
     num_attention_heads: int = 8
+    """Of each transformer block."""
     drop_path: float = 0.0
     """Share of samples that skip a block while training."""
 

@@ -33,9 +33,13 @@ class Config(EncoderConfig):
     """Sizes; the defaults are ViT-S/16."""
 
     width: int = 384
+    """Of a token."""
     depth: int = 12
+    """Blocks."""
     num_attention_heads: int = 12
+    """Of each block; they share the token's width."""
     patch_size: int = 16
+    """Side in pixels."""
     drop_path: float = 0.0
     """Share of samples that skip the last block while training; less, evenly, before it."""
 

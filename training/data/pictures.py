@@ -43,6 +43,7 @@ class Config(DataConfig):
     root: Path | None = None
     """Folder of the data sets; None is $SACCADE_DATA, else ../shared/data."""
     view: ViewConfig = field(default_factory=ViewConfig)
+    """How a picture is cropped and coloured."""
     num_views: int = 2
     """Independent views of each picture; labels and features are those of the first."""
     with_knowledge: bool = True

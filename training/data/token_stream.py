@@ -44,6 +44,7 @@ class Config(DataConfig):
     window_tokens: int = 4096
     """Tokens of a sample that something is predicted from: 16 frames of 256, or 8 pairs."""
     layout: Layout = field(default_factory=Layout)
+    """How events and pictures follow one another."""
     tokens: Literal["cached", "online"] = "cached"
     """Whether tokens are made once and kept on disk, or anew in every step."""
 

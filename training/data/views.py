@@ -48,12 +48,15 @@ class ViewConfig:
     area: tuple[float, float] = (0.3, 1.0)
     """Share of the picture in the crop."""
     aspect: tuple[float, float] = (3 / 4, 4 / 3)
+    """Range of a crop's width over height."""
     flip: float = 0.5
     """Probability."""
     brightness: float = 0.4
+    """Largest relative change."""
     contrast: float = 0.4
+    """Largest relative change."""
     saturation: float = 0.2
-    """Largest relative changes."""
+    """Largest relative change."""
     greyscale: float = 0.1
     """Probability."""
 

@@ -65,6 +65,7 @@ class Config(MethodConfig):
     """Where L_ct's gradient goes: into the events' embeddings, as a contrast must, or, as in the
     released code, ``none``: nowhere, which leaves L_kl and L_zs to teach."""
     contrast_temperature: float = 0.02
+    """tau of L_ct."""
     kl_temperature: float = 0.01
     """Of L_kl; 0.1 or 0.2 in the release's fine-tuning."""
     initial_scale: float = 1 / 0.07

@@ -68,7 +68,9 @@ class Config(MethodConfig):
     """Which stage, and its settings; the defaults are the release's for ViT-S and ConvViT-S."""
 
     stage: Literal["reconstruction", "transition", "focus"] = "reconstruction"
+    """I, II or III."""
     view: ViewConfig = field(default_factory=ViewConfig)
+    """How events and pictures are cropped and turned together."""
 
     mask_ratio: float = 0.5
     """Stage I: share of patches hidden."""
@@ -83,6 +85,7 @@ class Config(MethodConfig):
     integrate. Patches are normalised, which takes most of what lies between them; linear, since
     the logarithm lifts the noise of dark pixels."""
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    """Stage I: of what rebuilds the difference map; left behind with the stage."""
 
     teacher: str = ""
     """Stages II and III: hub name or local folder of the image model, the paper's is CLIP's
@@ -97,6 +100,7 @@ class Config(MethodConfig):
     hidden_width: int = 4096
     """Stages II and III: of the projector and the predictor."""
     temperature: float = 0.07
+    """Stages II and III: tau of the contrast."""
     negatives: Literal["queue", "batch"] = "queue"
     """Stages II and III: past keys of the same position, or the batch's other samples."""
     queue_length: int = 1024

@@ -54,10 +54,15 @@ class Config(MethodConfig):
     architecture: Literal["dinov2", "dinov3"] = "dinov2"
     """DINOv2 with registers: learned positions; DINOv3: rotary ones."""
     width: int = 192
+    """Of a token."""
     depth: int = 6
+    """Blocks."""
     num_heads: int = 3
+    """Of each block."""
     patch_size: int = 8
+    """Side in pixels."""
     num_registers: int = 4
+    """Tokens without a meaning of their own."""
     weights: dict[str, float] = field(
         default_factory=lambda: {
             "labels": 0.5,
@@ -69,9 +74,11 @@ class Config(MethodConfig):
     )
     """Factor of each term in the loss; 0 leaves a term out."""
     num_prototypes: int = 1024
+    """Of self-distillation: what views are assigned to."""
     momentum: float = 0.99
     """Of the averaged network that teaches in self-distillation."""
     label_smoothing: float = 0.1
+    """Share of a label's weight that goes to all classes alike."""
 
     def __post_init__(self) -> None:
         known = {"labels", "features", "scores", "segmentation", "self_distillation"}
