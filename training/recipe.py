@@ -3,10 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import difflib
-import importlib
 import json
-import pkgutil
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -17,6 +14,7 @@ from events.representations.representation import Spec
 from events.representations.voxel_grid import VoxelGridSpec
 from models.encoders import hybrid
 from models.encoders.encoder import EncoderConfig
+from training.choices import choice_names, load_choice
 from training.data.feed import DataConfig
 from training.methods.method import MethodConfig
 from training.optim import OptimizerConfig
@@ -110,7 +108,7 @@ class Recipe:
 
 def recipe_names() -> list[str]:
     """Return the names of all recipes: the files of training/recipes."""
-    return sorted(module.name for module in pkgutil.iter_modules(training.recipes.__path__))
+    return choice_names(training.recipes)
 
 
 def load_recipe(name: str) -> Recipe:
@@ -119,12 +117,7 @@ def load_recipe(name: str) -> Recipe:
     Raises:
         ValueError: there is none of that name.
     """
-    names = recipe_names()
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}? There are" if near else "there are"
-        raise ValueError(f"no recipe {name!r}: {hint} {', '.join(names)}")
-    make: Callable[[], Recipe] = importlib.import_module(f"training.recipes.{name}").recipe
+    make: Callable[[], Recipe] = load_choice(training.recipes, "recipe", name).recipe
     return make()
 
 

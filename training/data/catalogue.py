@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import contextlib
-import difflib
-import importlib
-import pkgutil
 from collections.abc import Callable
 from pathlib import Path
 
 import training.data.sets
 from events.simulate.kinds import KINDS
+from training.choices import choice_names, load_choice
 from training.data.dataset import DataSet
 from training.data.folder import MissingDataError, data_folder
 
 
 def dataset_names() -> list[str]:
     """Return every name that ``load_dataset`` knows: the files of training/data/sets."""
-    return sorted(module.name for module in pkgutil.iter_modules(training.data.sets.__path__))
+    return choice_names(training.data.sets)
 
 
 def dataset_class(name: str) -> Callable[[Path], DataSet]:
@@ -26,12 +24,7 @@ def dataset_class(name: str) -> Callable[[Path], DataSet]:
     Raises:
         ValueError: the name is not known.
     """
-    names = dataset_names()
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}? There are" if near else "there are"
-        raise ValueError(f"no data set {name!r}: {hint} {', '.join(names)}")
-    made: Callable[[Path], DataSet] = importlib.import_module(f"training.data.sets.{name}").dataset
+    made: Callable[[Path], DataSet] = load_choice(training.data.sets, "data set", name).dataset
     return made
 
 

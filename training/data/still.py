@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
-import importlib
-import pkgutil
 from pathlib import Path
 from typing import Protocol
 
@@ -13,6 +10,7 @@ import numpy.typing as npt
 from PIL import Image
 
 import training.data.stills
+from training.choices import choice_names, load_choice
 from training.data.dataset import Split
 from training.data.folder import data_folder
 
@@ -44,7 +42,7 @@ class StillSet(Protocol):
 
 def still_set_names() -> list[str]:
     """Return every name that ``load_still_set`` knows: the files of training/data/stills."""
-    return sorted(module.name for module in pkgutil.iter_modules(training.data.stills.__path__))
+    return choice_names(training.data.stills)
 
 
 def load_still_set(name: str, root: Path | None = None) -> StillSet:
@@ -54,11 +52,6 @@ def load_still_set(name: str, root: Path | None = None) -> StillSet:
         ValueError: the name is not known.
         DataError: its files are not there.
     """
-    names = still_set_names()
-    if name not in names:
-        near = difflib.get_close_matches(name, names, n=1)
-        hint = f"did you mean {near[0]}? There are" if near else "there are"
-        raise ValueError(f"no set of pictures {name!r}: {hint} {', '.join(names)}")
-    module = importlib.import_module(f"training.data.stills.{name}")
+    module = load_choice(training.data.stills, "set of pictures", name)
     pictures: StillSet = module.still_set(root or data_folder())
     return pictures

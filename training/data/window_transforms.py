@@ -7,7 +7,6 @@ it moves with its events.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import Any
@@ -18,6 +17,7 @@ import numpy.typing as npt
 from events import transforms
 from events.packet import SensorSize
 from models.heads.segmentation import UNKNOWN
+from training.choices import unknown
 from training.data.dataset import LabelledWindow
 
 WindowTransform = Callable[[LabelledWindow, np.random.Generator], LabelledWindow]
@@ -110,9 +110,7 @@ def chosen(names: Sequence[str]) -> list[WindowTransform]:
     """
     for name in names:
         if name not in TRANSFORMS:
-            near = difflib.get_close_matches(name, TRANSFORMS, n=1)
-            hint = f"; did you mean {near[0]}?" if near else ""
-            raise ValueError(f"no transform {name!r}{hint} There are {', '.join(TRANSFORMS)}")
+            raise unknown("transform", name, TRANSFORMS)
     return [TRANSFORMS[name] for name in names]
 
 
