@@ -12,7 +12,7 @@ from typing import Literal
 from torch import nn
 
 from models.masking import MaskableEncoder
-from training.optim import ParameterGroup
+from training.optim import ParameterGroup, other_parameters
 
 GRAFTED_SCALES = (0.01, 0.1, 1.0)
 
@@ -47,10 +47,8 @@ def layer_groups(
 ) -> list[ParameterGroup]:
     """Return all parameters of ``method``; what is in no layer of ``encoder`` has the full rate."""
     groups = []
-    grouped: set[int] = set()
     for i, layer in enumerate(encoder.layers()):
         values = tuple(value for part in layer for value in part.parameters())
         groups.append(ParameterGroup(parameters=values, lr_scale=rates.scale(i, encoder)))
-        grouped |= {id(value) for value in values}
-    rest = tuple(value for value in method.parameters() if id(value) not in grouped)
-    return [*groups, ParameterGroup(parameters=rest)]
+    in_layers = [value for group in groups for value in group.parameters]
+    return [*groups, ParameterGroup(parameters=other_parameters(method, in_layers))]

@@ -58,6 +58,12 @@ class ParameterGroup:
     lr_scale: float = 1.0
 
 
+def other_parameters(module: nn.Module, chosen: Iterable[nn.Parameter]) -> tuple[nn.Parameter, ...]:
+    """Return the parameters of ``module`` that are none of ``chosen``."""
+    taken = {id(value) for value in chosen}
+    return tuple(value for value in module.parameters() if id(value) not in taken)
+
+
 def build_optimizer(groups: Iterable[ParameterGroup], config: OptimizerConfig) -> torch.optim.AdamW:
     """Return AdamW over what is trained; norms and biases do not decay."""
     parts: list[dict[str, Any]] = []

@@ -120,7 +120,8 @@ class FeatureCache:
             part.unlink(missing_ok=True)
             raise DataError(
                 f"cannot write {len(content) / 1e6:.0f} MB of features to {path}: "
-                f"{error.strerror}; make room, or set XDG_CACHE_HOME to another disk"
+                f"{error.strerror}; make room, or set XDG_CACHE_HOME to another disk (of packed "
+                "windows, --data.folder)"
             ) from None
 
 

@@ -34,7 +34,7 @@ class Config(DataConfig):
     """What to make, how many, and where to keep them."""
 
     windows: mixture.Config = field(default_factory=mixture.Config)
-    folder: Path = Path("packed")
+    folder: Path = Path("out/packed")
     """Made at the first run and used by later ones; another recipe's windows lie beside."""
     num_samples: int = 100_000
     shard_samples: int = 1_024

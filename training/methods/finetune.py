@@ -19,7 +19,7 @@ from training.data.batch import Batch
 from training.data.feed import Feed
 from training.data.mixture import WindowFeed
 from training.methods.method import Method, MethodConfig, StepOutput, weighted_sum
-from training.optim import ParameterGroup
+from training.optim import ParameterGroup, other_parameters
 from training.student import build_student, make_card, temporal_of
 
 if TYPE_CHECKING:
@@ -44,9 +44,12 @@ class Config(MethodConfig):
     def build(self, recipe: Recipe, feed: Feed) -> Method:
         if not isinstance(feed, WindowFeed):
             raise ValueError(f"finetune learns from labelled windows, got {type(feed).__name__}")
+        tasks: tuple[str, ...] = ("recognition", "segmentation", "depth")
+        if not feed.segmentation_labels:  # sets that are labelled as a whole alone
+            tasks = ("recognition", "depth")
         card = make_card(
             recipe,
-            tasks=("recognition", "segmentation", "depth"),
+            tasks=tasks,
             recognition_labels=feed.recognition_labels,
             segmentation_labels=feed.segmentation_labels,
             temporal=temporal_of(recipe.initial),
@@ -96,11 +99,9 @@ class Finetune(Method):
         if self.config.encoder_lr_scale == 0:
             for value in encoder:
                 value.requires_grad_(False)
-        mine = {id(value) for value in encoder}
-        rest = tuple(value for value in self.parameters() if id(value) not in mine)
         return [
             ParameterGroup(parameters=encoder, lr_scale=self.config.encoder_lr_scale),
-            ParameterGroup(parameters=rest),
+            ParameterGroup(parameters=other_parameters(self, encoder)),
         ]
 
 

@@ -41,7 +41,7 @@ from training.methods.method import (
     StepOutput,
     weighted_sum,
 )
-from training.optim import ParameterGroup
+from training.optim import ParameterGroup, other_parameters
 from training.prompts import MAX_TOKENS, TEMPLATES, small_tokenizer
 
 if TYPE_CHECKING:
@@ -195,12 +195,10 @@ class ImageTextTeacher(Method):
 
     def parameter_groups(self) -> list[ParameterGroup]:
         tower = tuple(self.model.vision_model.parameters())
-        mine = {id(value) for value in tower}
-        rest = tuple(value for value in self.parameters() if id(value) not in mine)
         scale = 1.0 if self.config.image_tower is None else self.config.image_lr_scale
         return [
             ParameterGroup(parameters=tower, lr_scale=scale),
-            ParameterGroup(parameters=rest),
+            ParameterGroup(parameters=other_parameters(self, tower)),
         ]
 
     def write(
