@@ -2,44 +2,18 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
-from tiny_teachers import dinov3_teacher
+from tiny_eventpretrain import AS_IT_IS, SIZE, SmallTeacher, make_batch, make_method, train
 from torch import Tensor
 
-from events.representations.voxel_grid import VoxelGridSpec
-from models.card import ModelCard
-from models.encoders import hybrid, vit
-from models.encoders.encoder import Tokens
-from models.heads.head import Targets
-from models.model_file import load_model
-from models.perception import Perception, describe_encoder
-from models.reconstruction import DecoderConfig
-from models.teachers.teacher import Teacher
 from training.augmentation import ViewConfig
-from training.data import mixture
-from training.data.batch import Batch, Pairs
-from training.methods.eventpretrain import (
-    Config,
-    DifferenceModelling,
-    TokenContrast,
-    difference_map,
-)
-from training.methods.method import Method
-from training.recipe import Recipe, Stage
-
-ENCODER = vit.Config(width=32, depth=4, num_attention_heads=4, patch_size=8)
-SIZE, SAMPLES = 16, 8
-AS_IT_IS = ViewConfig(min_area=1, flip=0, time_flip=0)
-TINY = Config(
-    decoder=DecoderConfig(width=32, depth=1, num_attention_heads=4),
-    hidden_width=48,
-    queue_length=24,
-)
+from training.data.batch import Batch
+from training.difference_map import difference_map
+from training.methods.eventpretrain import Config, TokenContrast
 
 
 @pytest.fixture(autouse=True)
@@ -49,75 +23,6 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(1)
     yield
     torch.set_num_threads(num_threads)
-
-
-class SmallTeacher(Teacher):
-    """A frozen vision transformer of random weights, which notes what it was shown."""
-
-    name, width, patch_stride, fingerprint = "small", 16, 8, "small"
-
-    def __init__(self) -> None:
-        torch.manual_seed(7)
-        self.network = vit.Config(width=16, depth=4, num_attention_heads=2, patch_size=8).build(3)
-        self.shown: list[Tensor] = []
-
-    @torch.no_grad()
-    def tokens(self, images_B3HW: Tensor) -> Tokens:
-        self.shown.append(images_B3HW)
-        return self.network.tokens(images_B3HW)
-
-
-def make_batch(size: int = SIZE, num_samples: int = SAMPLES) -> Batch:
-    generator = torch.Generator().manual_seed(3)
-    shape = (num_samples, 3, size, size)
-    return Batch(
-        events=torch.randn(num_samples, 5, size, size, generator=generator),
-        targets=Targets(
-            recognition=torch.zeros(num_samples),
-            segmentation=torch.zeros(num_samples),
-            depth_m=torch.zeros(num_samples),
-        ),
-        embedding=torch.zeros(num_samples, 0),
-        dataset=torch.zeros(num_samples, dtype=torch.int64),
-        names=("random",) * num_samples,
-        pairs=Pairs(
-            torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8),
-            torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8),
-            torch.zeros(num_samples, size, size),
-        ),
-    )
-
-
-def make_method(stage: str, **changes: Any) -> Method:
-    torch.manual_seed(0)
-    config = replace(TINY, stage=stage, **changes)
-    card = ModelCard(
-        name="tiny",
-        spec=VoxelGridSpec(placement="closed"),
-        window_us=50_000,
-        stride_us=20_000,
-        input_height=SIZE,
-        input_width=SIZE,
-        tasks=(),
-        encoder=describe_encoder(ENCODER),
-    )
-    module = Perception(card)
-    if stage == "reconstruction":
-        return DifferenceModelling(config, module, card)
-    return TokenContrast(config, module, card, SmallTeacher())
-
-
-def train(method: Method, num_steps: int, lr: float) -> list[float]:
-    optimizer = torch.optim.AdamW([p for p in method.parameters() if p.requires_grad], lr)
-    batch, losses = make_batch(), []
-    for step in range(num_steps):
-        output = method(batch)
-        optimizer.zero_grad()
-        output.loss.backward()
-        optimizer.step()
-        method.after_step(step)
-        losses.append(output.loss.item())
-    return losses
 
 
 STAGES = ("reconstruction", "transition", "focus")
@@ -241,86 +146,6 @@ def test_the_release_s_teacher_sees_the_whole_picture_whatever_the_view() -> Non
 def test_several_teacher_patches_are_joined_for_one_of_the_student_s() -> None:
     shown, _ = shown_to_teacher(teacher_cells=2)
     assert shown.shape[2:] == (2 * SIZE, 2 * SIZE)
-
-
-def test_the_focus_goes_on_with_the_heads_of_the_transition(tmp_path: Path) -> None:
-    transition = make_method("transition")
-    train(transition, 2, 1e-2)
-    path = transition.write(tmp_path, transition.trained(), {"recipe": "tiny"}, torch.float32)
-    module, card = load_model(path)
-    assert card.tasks == ()
-    assert isinstance(module, Perception)
-    focus = make_method("focus", initial_heads=tmp_path / "heads.safetensors")
-    for name, value in transition.trained().state_dict().items():
-        if not name.startswith("module."):
-            assert torch.equal(focus.trained().state_dict()[name], value)
-    with pytest.raises(ValueError, match="does not fit the heads"):
-        make_method("focus", hidden_width=8, initial_heads=tmp_path / "heads.safetensors")
-    with pytest.raises(ValueError, match=r"no file .*stage II writes one"):
-        make_method("focus", initial_heads=tmp_path / "none.safetensors")
-
-
-def make_recipe(method: Config, **changes: Any) -> Recipe:
-    recipe = Recipe(
-        name="tiny",
-        stages=(Stage(steps=1, height=SIZE, width=SIZE, batch_size=2),),
-        data=mixture.Config(shares={"synthetic": 1.0}),
-        method=method,
-        encoder=ENCODER,
-        spec=VoxelGridSpec(placement="closed"),
-    )
-    return replace(recipe, **changes)
-
-
-def build(method: Config, **changes: Any) -> Method:
-    recipe = make_recipe(method, **changes)
-    return method.build(recipe, recipe.data.build(recipe))
-
-
-def test_each_stage_starts_from_the_files_of_the_one_before(tmp_path: Path) -> None:
-    dinov3_teacher(tmp_path / "teacher")
-    later = replace(TINY, teacher=str(tmp_path / "teacher"))
-    methods = (
-        replace(TINY, stage="reconstruction"),
-        replace(later, stage="transition"),
-        replace(later, stage="focus", initial_heads=tmp_path / "heads.safetensors"),
-    )
-    start = None
-    before: dict[str, Tensor] = {}
-    for config in methods:
-        method = build(config, initial=start)
-        encoder = method.module.encoder
-        assert isinstance(encoder, vit.VisionTransformer)
-        for name, value in before.items():
-            torch.testing.assert_close(encoder.state_dict()[name], value)
-        train(method, 1, 1e-2)
-        before = {name: value.clone() for name, value in encoder.state_dict().items()}
-        start = str(method.write(tmp_path, method.trained(), {}, torch.float32))
-
-
-@pytest.mark.parametrize(
-    ("method", "changes", "message"),
-    [
-        (TINY, {"encoder": hybrid.Config()}, "choose the encoder vit, conv_vit or swin"),
-        (TINY, {"spec": VoxelGridSpec()}, "set --method.view.time-flip 0"),
-        (replace(TINY, stage="focus"), {}, "needs --method.teacher: a hub name or a folder"),
-        (
-            replace(TINY, stage="focus", teacher="x"),
-            {
-                "stages": (
-                    Stage(steps=1, height=16, width=16, batch_size=2),
-                    Stage(steps=1, height=32, width=32, batch_size=2),
-                )
-            },
-            "one grid of positions: give all stages one size",
-        ),
-    ],
-)
-def test_a_recipe_that_does_not_fit_is_refused(
-    method: Config, changes: dict[str, Any], message: str
-) -> None:
-    with pytest.raises(ValueError, match=message):
-        build(method, **changes)
 
 
 def test_deep_layers_learn_faster_in_the_focus() -> None:
