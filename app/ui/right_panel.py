@@ -67,6 +67,12 @@ class RightPanel(QWidget):
             TOKENS: self.token_legend,
         }
         self._is_bare = False
+        self._lay_out()
+        self._preferences = preferences
+        self.follow(preferences)
+        self.clear()
+
+    def _lay_out(self) -> None:
         layout = QVBoxLayout(self)
         layout.setContentsMargins(2 * GRID + 1, GRID, 2 * GRID, GRID)
         layout.setSpacing(0)
@@ -78,9 +84,6 @@ class RightPanel(QWidget):
         ):
             layout.addWidget(section)
         layout.addStretch()
-        self._preferences = preferences
-        self.follow(preferences)
-        self.clear()
 
     def _map_picker(self, name: str, theme: Theme) -> Picker:
         picker = Picker(name, theme)

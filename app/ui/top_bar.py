@@ -61,14 +61,7 @@ class TopBar(QWidget):
         self.tokens = Check("Tokens", theme)
         self.tokens.setToolTip("The encoder's tokens in colours over the events (5)")
         self.tokens.setChecked(preferences.shows_tokens)
-        self.opacity = QSlider(Qt.Orientation.Horizontal)
-        self.opacity.setRange(0, 100)
-        self.opacity.setSingleStep(round(100 * RANGES["opacity"].step))
-        self.opacity.setPageStep(20)
-        self.opacity.setFixedWidth(72)
-        self.opacity.setAccessibleName("Opacity of what lies over the events")
-        self.opacity.setToolTip("Opacity of what lies over the events")
-        self.opacity.setValue(round(100 * preferences.opacity))
+        self.opacity = _opacity_slider(preferences.opacity)
         self.percent = note(f"{self.opacity.value()} %")
         self.percent.setFixedWidth(self.percent.fontMetrics().horizontalAdvance("100 %") + 2)
         self.depth_check = Check("Depth", theme)
@@ -220,3 +213,16 @@ class TopBar(QWidget):
 def source_title(name: str, sensor: object) -> str:
     """Return the text for a source's name and sensor."""
     return f"{name} · {str(sensor).replace('x', '×')}" if sensor else name
+
+
+def _opacity_slider(opacity: float) -> QSlider:
+    """Return a slider in percent."""
+    slider = QSlider(Qt.Orientation.Horizontal)
+    slider.setRange(0, 100)
+    slider.setSingleStep(round(100 * RANGES["opacity"].step))
+    slider.setPageStep(20)
+    slider.setFixedWidth(72)
+    slider.setAccessibleName("Opacity of what lies over the events")
+    slider.setToolTip("Opacity of what lies over the events")
+    slider.setValue(round(100 * opacity))
+    return slider
