@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from app.cli import UserError
+from app.output_file import check_writable
 from events.recordings.open import open_recording
 from events.recordings.recording import Recording
 from events.recordings.writers import WRITER_FORMATS, Writer, WriterFormat
@@ -63,12 +64,7 @@ def run(args: argparse.Namespace) -> int:
 def _check_output(source: str, output: Path, overwrite: bool) -> None:
     if output.exists() and os.path.samefile(source, output):
         raise UserError(f"{output} is the input itself: write to another file")
-    if output.exists() and not overwrite:
-        raise UserError(f"{output} exists: choose another name, or give --overwrite")
-    if output.is_dir():
-        raise UserError(f"{output} is a folder: give a file's name")
-    if not output.parent.is_dir():
-        raise UserError(f"no folder {output.parent}: make it first")
+    check_writable(output, overwrite=overwrite)
 
 
 def _convert(

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli import EXIT_INTERRUPTED, UserError
+from app.output_file import check_suffix, check_writable
 from app.verbs.gui import add_window_arguments
 
 if TYPE_CHECKING:
@@ -71,12 +72,8 @@ def _film(args: argparse.Namespace) -> int:
     from app.interrupt import interrupt_flag
 
     output = args.output or DEFAULT_OUTPUT
-    if output.suffix != ".mp4":
-        raise UserError(f"{output}: the film must be named *.mp4")
-    if not output.parent.is_dir():
-        raise UserError(f"no folder {output.parent}: make it first")
-    if output.is_dir():
-        raise UserError(f"{output} is a folder: give a file's name")
+    check_suffix(output, "the film", ".mp4")
+    check_writable(output, overwrite=True)
     engine = load_engine(args.engine, args.provider)
     if not engine.card.tasks:
         engine.close()

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from app.cli import UserError
+from app.sizes import width_and_height
 
 if TYPE_CHECKING:
     from rich.progress import Progress, TaskID
@@ -22,7 +23,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "dataset", nargs="+", help="names that `saccade data list` knows; or all that are there"
     )
     parser.add_argument("--max-windows", type=int, help="spread evenly over the held-out split")
-    parser.add_argument("--sensor", default="256x192", help="virtual camera's size [256x192]")
+    parser.add_argument(
+        "--sensor", metavar="WxH", type=width_and_height, default=(256, 192),
+        help="virtual camera's size [256x192]",
+    )  # fmt: skip
     parser.add_argument("--seed", type=int, default=1, help="of motion and noise [1]")
     parser.add_argument(
         "--probe", action="store_true",
@@ -62,12 +66,8 @@ def _measure(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     from training.evaluate_features import evaluate_features
     from training.zero_shot import zero_shot
 
-    try:
-        width, height = (int(number) for number in args.sensor.split("x"))
-    except ValueError:
-        raise ValueError(f"--sensor must read WIDTHxHEIGHT, got {args.sensor!r}") from None
     config = EvalConfig(
-        sensor=SensorSize(width, height), num_windows=args.max_windows, seed=args.seed
+        sensor=SensorSize(*args.sensor), num_windows=args.max_windows, seed=args.seed
     )
     module, card = load_model(args.model)
     if args.dataset == ["all"]:

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from app.cli import UserError
 from app.interrupt import interrupt_flag
-from app.verbs.import_ import check_input_size, input_size
+from app.output_file import check_suffix, check_writable
+from app.sizes import check_input_size, width_and_height
 
 if TYPE_CHECKING:
     from export.parity import Grid
@@ -37,7 +38,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="windows to compare on (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--input-size", metavar="WxH", type=input_size,
+        "--input-size", metavar="WxH", type=width_and_height,
         help="of the engine's input; default: what the model was trained on",
     )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace an existing engine")
@@ -95,14 +96,8 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot work before anything slow happens."""
-    if args.output.suffix != ".onnx":
-        raise UserError(f"the engine must be named *.onnx, got {args.output}")
-    if not args.output.parent.is_dir():
-        raise UserError(f"no folder {args.output.parent}: make it first")
-    if args.output.is_dir():
-        raise UserError(f"{args.output} is a folder: give a file's name")
-    if args.output.exists() and not args.overwrite:
-        raise UserError(f"{args.output} exists: choose another name or give --overwrite")
+    check_suffix(args.output, "the engine", ".onnx")
+    check_writable(args.output, overwrite=args.overwrite)
     if args.windows < 1:
         raise UserError(f"--windows must be at least 1, got {args.windows}")
 

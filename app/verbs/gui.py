@@ -6,6 +6,7 @@ import argparse
 import math
 from pathlib import Path
 
+from app.sizes import width_and_height
 from events.sources.open import FORMS, open_source
 
 MAX_WAIT_S = 3600.0
@@ -60,11 +61,8 @@ def wait_s(text: str) -> float:
 
 
 def window_size(text: str) -> tuple[int, int]:
-    """Read WxH."""
-    try:
-        width, height = (int(part) for part in text.lower().split("x"))
-    except ValueError:
-        raise argparse.ArgumentTypeError(f"{text!r} is no size: write it as 1280x800") from None
+    """Read the window's width and height."""
+    width, height = width_and_height(text)
     if width < 960 or height < 600:
         raise argparse.ArgumentTypeError(f"{text} is too small: at least 960x600")
     return width, height

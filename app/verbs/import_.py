@@ -7,7 +7,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli import UserError
+from app.output_file import check_suffix, check_writable
+from app.sizes import check_input_size, width_and_height
 
 if TYPE_CHECKING:
     from events.representations.representation import Spec
@@ -34,7 +35,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--input-size",
         metavar="WxH",
-        type=input_size,
+        type=width_and_height,
         help="of the network's input; default: theirs",
     )
     parser.add_argument("--window-us", type=int, metavar="N", help="default: theirs")
@@ -77,30 +78,7 @@ def _changed(card: ModelCard, args: argparse.Namespace, spec: Spec | None) -> Mo
     return replace(card, spec=spec) if spec else card
 
 
-def check_input_size(card: ModelCard, cell: int) -> None:
-    """Refuse a size that is not whole cells of the encoder's coarsest map."""
-    if card.input_width % cell or card.input_height % cell:
-        raise UserError(
-            f"--input-size must be multiples of {cell} pixels for {card.name}, got "
-            f"{card.input_width}x{card.input_height}"
-        )
-
-
-def input_size(text: str) -> tuple[int, int]:
-    """Read width and height of "640x480"."""
-    width, _, height = text.partition("x")
-    if not (width.isdigit() and height.isdigit() and int(width) and int(height)):
-        raise argparse.ArgumentTypeError(f"a size is WIDTHxHEIGHT, such as 640x480, got {text!r}")
-    return int(width), int(height)
-
-
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot work before a large file is read."""
-    if args.output.suffix != ".safetensors":
-        raise UserError(f"the model file must be named *.safetensors, got {args.output}")
-    if args.output.is_dir():
-        raise UserError(f"{args.output} is a folder: give a file's name")
-    if not args.output.parent.is_dir():
-        raise UserError(f"no folder {args.output.parent}: make it first")
-    if args.output.exists() and not args.overwrite:
-        raise UserError(f"{args.output} exists: choose another name or give --overwrite")
+    check_suffix(args.output, "the model file", ".safetensors")
+    check_writable(args.output, overwrite=args.overwrite)

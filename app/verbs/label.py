@@ -6,8 +6,8 @@ import argparse
 from pathlib import Path
 
 from app.cli import UserError
-
-PROMPT = "a photo of a {label}"
+from app.output_file import check_suffix, check_writable
+from training.prompts import PROMPT
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -66,9 +66,5 @@ def _check(args: argparse.Namespace) -> None:
         raise UserError(f"--prompt must contain {{label}}, got {args.prompt!r}")
     if args.scale is not None and not args.scale > 0:
         raise UserError(f"--scale must be above 0, got {args.scale}")
-    if args.output.suffix != ".safetensors":
-        raise UserError(f"the model file must be named *.safetensors, got {args.output}")
-    if not args.output.parent.is_dir():
-        raise UserError(f"no folder {args.output.parent}: make it first")
-    if args.output.exists() and not args.overwrite:
-        raise UserError(f"{args.output} exists: choose another name or give --overwrite")
+    check_suffix(args.output, "the model file", ".safetensors")
+    check_writable(args.output, overwrite=args.overwrite)

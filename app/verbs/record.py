@@ -13,8 +13,9 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
-from app.cli import EXIT_INTERRUPTED, UserError
+from app.cli import EXIT_INTERRUPTED
 from app.interrupt import interrupt_flag
+from app.output_file import check_suffix, check_writable
 from app.recorder import FileRecorder, default_path, refuse_input
 from events.recordings.aedat4_writer import SUFFIX
 from events.recordings.compression import Compression
@@ -46,12 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Record until the time is over, the stream ends or the user interrupts; see the options."""
-    if args.output is not None and args.output.suffix != SUFFIX:
-        raise UserError(f"{args.output}: a recording must be named *{SUFFIX}")
     if args.output is not None:
+        check_suffix(args.output, "a recording", SUFFIX)
         refuse_input(args.output, args.input)
-    if args.output is not None and args.output.exists() and not args.overwrite:
-        raise UserError(f"{args.output} exists: choose another name, or give --overwrite")
+        check_writable(args.output, overwrite=args.overwrite)
     with open_source(args.input) as source:
         if isinstance(source, Seekable):
             source.set_speed(math.inf)  # nobody watches: as fast as the disk takes it

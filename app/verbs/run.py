@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli import EXIT_INTERRUPTED, UserError
+from app.output_file import check_suffix
 from events.sources.open import FORMS, open_source
 
 if TYPE_CHECKING:
@@ -96,8 +97,8 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
-    if args.video and args.video.suffix != ".mp4":
-        raise UserError(f"the video must be named *.mp4, got {args.video}")
+    if args.video:
+        check_suffix(args.video, "the video", ".mp4")
     outputs = [Path(args.output)] if args.output != "-" else []
     outputs += [path for path in (args.video, args.arrays) if path]
     given = Path(args.input)

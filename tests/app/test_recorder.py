@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import threading
 from datetime import datetime
 from itertools import pairwise

@@ -104,7 +104,7 @@ def test_a_full_disk_leaves_no_half_of_a_conversion(
         (["demo", "-o", "{folder}"], "is a folder"),
         (["convert", "{in}", "{a}/no/x.aedat4"], "make it first"),
         (["convert", "{in}", "{folder}.aedat4", "--overwrite"], "is a folder"),
-        (["record", "{in}", "-o", "{folder}.aedat4", "--overwrite"], "Is a directory"),
+        (["record", "{in}", "-o", "{folder}.aedat4", "--overwrite"], "is a folder"),
         (["record", "{in}", "-o", "{in}", "--overwrite"], "is the input itself"),
         (["convert", "{in}", "{in}", "--overwrite"], "is the input itself"),
         (["run", "{in}", "-o", "{in}", "--overwrite"], "is the input"),

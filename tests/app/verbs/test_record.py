@@ -1,3 +1,5 @@
+from __future__ import annotations
+
 import signal
 import subprocess
 import sys
@@ -97,9 +99,9 @@ def test_a_full_disk_is_one_line_and_what_was_written_is_readable(
 @pytest.mark.parametrize(
     ("arguments", "line"),
     [
-        (["-o", "{exists}"], "exists: choose another name, or give --overwrite"),
+        (["-o", "{exists}"], "exists: choose another name or give --overwrite"),
         (["-o", "{folder}/a.raw"], "a recording must be named *.aedat4"),
-        (["-o", "{folder}/none/a.aedat4"], "No such file or directory"),
+        (["-o", "{folder}/none/a.aedat4"], "none: make it first"),
     ],
 )
 def test_a_file_that_cannot_be_written_is_one_line(tmp_path, capsys, arguments, line) -> None:
