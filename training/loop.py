@@ -206,7 +206,7 @@ class _Loop:
         self.run.method.eval()
         with torch.no_grad():
             for name, picture in self.run.method.pictures(batch).items():
-                self.writer.add_image(name, picture.float().cpu().numpy(), step)
+                self.writer.add_image(name, picture.float().nan_to_num().cpu().numpy(), step)
 
 
 MIN_SAMPLES_FOR_SHARE = 100
