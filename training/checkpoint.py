@@ -77,9 +77,10 @@ class Run:
                 os.replace(part, path)
         except (OSError, RuntimeError) as error:  # torch's writer raises the latter when disks fill
             _remove(part)
+            before = "the one before is whole" if checkpoints(folder) else "there is none before it"
             raise CheckpointError(
                 f"the checkpoint of step {step} cannot be written to {path.parent}: "
-                f"{_first_line(error)}; make room and go on with --resume: the one before is whole"
+                f"{_first_line(error)}; make room and go on with --resume: {before}"
             ) from None
         self.world.wait()
         if self.world.is_main:
