@@ -28,5 +28,4 @@ def recipe() -> Recipe:
             stage="focus",
             initial_heads=Path("out/eventpretrain_2/heads.safetensors"),
         ),
-        optimizer=replace(second.optimizer, lr=5e-4),
     )
