@@ -26,6 +26,7 @@ class LayerRates:
     hundredth in the lower third of the attention blocks and all before them, a tenth in the middle
     third, all of it in the upper."""
     decay: float = 0.75
+    """That factor."""
 
     def __post_init__(self) -> None:
         if not 0 < self.decay <= 1:

@@ -1,7 +1,12 @@
 from __future__ import annotations
 
+import ast
+import inspect
 import json
-from dataclasses import replace
+import textwrap
+from collections.abc import Iterator
+from dataclasses import fields, is_dataclass, replace
+from typing import Any
 
 import pytest
 
@@ -64,3 +69,31 @@ def test_an_input_that_the_encoder_cannot_take_is_refused_with_the_fields_to_cha
 def test_activation_checkpointing_reaches_the_encoder() -> None:
     recipe = replace(load_recipe("smoke"), activation_checkpointing=True)
     assert build_student(recipe, make_card(recipe)).encoder.activation_checkpointing
+
+
+def parts_of(value: Any) -> Iterator[Any]:
+    """Yield a recipe and all it is made of."""
+    if isinstance(value, tuple):
+        for item in value:
+            yield from parts_of(item)
+    if is_dataclass(value):
+        yield value
+        for field in fields(value):
+            yield from parts_of(getattr(value, field.name))
+
+
+def documented(kind: type) -> Iterator[str]:
+    """Yield the fields of a class that are followed by a text."""
+    for each in filter(is_dataclass, kind.__mro__):
+        tree = ast.parse(textwrap.dedent(inspect.getsource(each))).body[0]
+        assert isinstance(tree, ast.ClassDef)
+        for field, after in zip(tree.body, tree.body[1:], strict=False):
+            if isinstance(field, ast.AnnAssign) and isinstance(after, ast.Expr):
+                yield ast.unparse(field.target)
+
+
+@pytest.mark.parametrize("name", recipe_names())
+def test_help_says_of_every_field_what_it_is(name: str) -> None:
+    for part in parts_of(load_recipe(name)):
+        single = {each.name for each in fields(part) if not is_dataclass(getattr(part, each.name))}
+        assert not single - set(documented(type(part))), type(part)

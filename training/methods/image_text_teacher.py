@@ -60,12 +60,19 @@ class Config(MethodConfig):
     image_lr_scale: float = 0.5
     """Factor of the image tower's learning rate, where it has such a start."""
     width: int = 192
+    """Of a token of the image tower."""
     depth: int = 6
+    """Blocks of the image tower."""
     num_heads: int = 3
+    """Of each of its blocks."""
     patch_size: int = 8
+    """Side in pixels."""
     text_width: int = 128
+    """Of a token of the text tower."""
     text_depth: int = 3
+    """Blocks of the text tower."""
     embedding_width: int = 128
+    """Of the space that images and texts share."""
     names_per_step: int = 256
     """Class names that each step tells apart: those of its pictures, and random ones."""
     weights: dict[str, float] = field(
