@@ -13,8 +13,7 @@ from training.recipe import Recipe, Stage
 from training.recipes import eventpretrain_1
 
 PUBLISHED_LR = 1e-3
-"""For a batch of 256. At four times this rule's rate the projection of the keys runs away from the
-keys in the queue, and the loss rises."""
+"""For a batch of 256; the rate goes with the batch."""
 
 
 def recipe() -> Recipe:
