@@ -48,12 +48,15 @@ def write_onnx(
 
     Raises:
         EngineError: torch cannot export the module, or the file cannot be written.
+        ValueError: the module cannot take the card's input size.
     """
     example = torch.zeros(1, card.spec.num_channels, card.input_height, card.input_width)
     module = copy.deepcopy(module)
     for part in module.modules():
         if isinstance(part, Encoder):
             part.fix_input_size(card.input_height, card.input_width)
+    with torch.no_grad():
+        module.eval()(example)  # an input that it cannot take is told in its own words, not torch's
     module = module.to(dtype)
     try:
         model = _exported(OrderedOutputs(module, card.outputs, dtype).eval(), example, card.outputs)

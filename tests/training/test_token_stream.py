@@ -244,8 +244,8 @@ def test_data_sets_without_sequences_or_pictures_are_named() -> None:
 @pytest.mark.parametrize(
     ("values", "says"),
     [
-        ({"sequences": {}}, "data.sequences must be at least 1 each"),
-        ({"sequences": {"camvid": 0}}, "data.sequences must be at least 1 each"),
+        ({"sequences": {}}, "data.sequences must be 0 or more, not all 0"),
+        ({"sequences": {"camvid": 0}}, "data.sequences must be 0 or more, not all 0"),
         ({"num_windows": 0}, "data.num_windows must be at least 1, got 0"),
         ({"window_tokens": 0}, "data.window_tokens must be at least 1, got 0"),
     ],

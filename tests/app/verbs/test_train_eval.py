@@ -42,7 +42,6 @@ def test_train_then_eval_a_recipe_with_fields_from_the_command_line(
         (["train", "imagenet22k"], "no recipe 'imagenet22k': there are clip_event"),
         (["train", "smoke", "--device", "cuda:7"], "no CUDA"),
         (["eval", "nowhere.safetensors", "synthetic"], "no model file nowhere.safetensors"),
-        (["eval", "nowhere.safetensors", "synthetic", "--sensor", "big"], "WIDTHxHEIGHT"),
     ],
 )
 def test_bad_use_is_one_line(
@@ -82,3 +81,10 @@ def test_a_misspelt_data_set_is_answered_with_the_nearest(
     with pytest.raises(SystemExit):
         main(["train", "smoke", "--data.shares.nmnist-smal", "1"])
     assert "--data.shares.nmnist-small" in capsys.readouterr().err
+
+
+def test_a_sensor_that_is_no_size_is_answered_with_one(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as stop:
+        main(["eval", "nowhere.safetensors", "synthetic", "--sensor", "big"])
+    assert stop.value.code == 2
+    assert "a size is WIDTHxHEIGHT, such as 640x480, got 'big'" in capsys.readouterr().err
