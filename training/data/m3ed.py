@@ -15,6 +15,7 @@ from __future__ import annotations
 import functools
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -29,6 +30,7 @@ from training.data.event_sources import RecordingEvents
 from training.data.folder import DataError
 from training.data.open_files import OpenFiles
 from training.data.recorded import TRAIN_SHARE, home_of
+from training.data.timed import Scene, TimedSet, from_start
 from training.data.tracks import DAMAGE, Hdf5Track, Picture, Times, hdf5_times, present
 from training.data.view_geometry import (
     Matrix,
@@ -111,6 +113,39 @@ def classes(files: Files, data: Path) -> Hdf5Track:
     path = beside(data, "semantics")
     times_us = hdf5_times(path, "ts", MICROSECONDS)
     return Hdf5Track(files.arrays, path, "predictions", times_us, _class_ids)
+
+
+class M3edScenes(TimedSet):
+    """Windows that end at the labels beside each recording; its last fifth is held out."""
+
+    layout = LAYOUT
+    known: Literal["class_ids", "depth_m"]
+    """What the labels are."""
+
+    def __init__(self, root: Path) -> None:
+        home = home_of_m3ed(root)
+        self.files = open_files()
+        found = sequences(home, "semantics" if self.known == "class_ids" else "depth_gt")
+        super().__init__(
+            home,
+            {
+                "train": [self._scene(home, data, train=True) for data in found],
+                "val": [self._scene(home, data, train=False) for data in found],
+            },
+        )
+
+    def _scene(self, home: Path, data: Path, *, train: bool) -> Scene:
+        has_classes = self.known == "class_ids"
+        labels = classes(self.files, data) if has_classes else depth(self.files, data)
+        moments_us = from_start(labels.times_us, LEAD_US)
+        return Scene(
+            name=str(data.relative_to(home)),
+            events=events(self.files, data),
+            moments_us=split_in_time(moments_us, train=train),
+            frames=pictures(self.files, data),
+            class_ids=labels if has_classes else None,
+            depth_m=None if has_classes else labels,
+        )
 
 
 def split_in_time(times_us: Times, *, train: bool) -> Times:

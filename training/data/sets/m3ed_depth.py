@@ -7,50 +7,14 @@ Windows: of the asked length, ending at a depth map. The last fifth of each sequ
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from training.data.m3ed import (
-    LAYOUT,
-    LEAD_US,
-    depth,
-    events,
-    home_of_m3ed,
-    open_files,
-    pictures,
-    sequences,
-    split_in_time,
-)
-from training.data.timed import Scene, TimedSet, from_start
+from training.data.m3ed import M3edScenes
 
 
-class M3edDepth(TimedSet):
+class M3edDepth(M3edScenes):
     """Windows with metres for each pixel that the lidar reached."""
 
     name = "m3ed_depth"
-    layout = LAYOUT
-
-    def __init__(self, root: Path) -> None:
-        home = home_of_m3ed(root)
-        self.files = open_files()
-        found = sequences(home, "depth_gt")
-        super().__init__(
-            home,
-            {
-                "train": [self._scene(home, data, train=True) for data in found],
-                "val": [self._scene(home, data, train=False) for data in found],
-            },
-        )
-
-    def _scene(self, home: Path, data: Path, *, train: bool) -> Scene:
-        depth_m = depth(self.files, data)
-        moments_us = from_start(depth_m.times_us, LEAD_US)
-        return Scene(
-            name=str(data.relative_to(home)),
-            events=events(self.files, data),
-            moments_us=split_in_time(moments_us, train=train),
-            frames=pictures(self.files, data),
-            depth_m=depth_m,
-        )
+    known = "depth_m"
 
 
 dataset = M3edDepth
