@@ -7,7 +7,6 @@ from pathlib import Path
 from events.packet import SensorSize
 from events.recordings import prophesee_header
 from events.recordings.recording import Recording
-from events.recordings.text_header import read_text_header
 
 NAME = "Prophesee RAW EVT2"
 SUFFIXES = (".raw",)
@@ -22,17 +21,6 @@ def matches(first: bytes, path: Path) -> bool:
 def open_(path: Path, sensor: SensorSize | None) -> Recording:
     """Open a file; ``sensor`` counts where the header does not say its size."""
     from events.recordings.evt_kernels import decode_evt2
-    from events.recordings.word_stream import Decoder, WordStreamRecording
+    from events.recordings.prophesee_raw import open_raw
 
-    header = read_text_header(path, prophesee_header.MARK, prophesee_header.END)
-    decoder = Decoder(
-        decode=decode_evt2, events_per_byte=1 / 4, known_sensors=prophesee_header.SENSORS
-    )
-    return WordStreamRecording(
-        path,
-        header.num_bytes,
-        decoder,
-        NAME,
-        sensor=prophesee_header.sensor_size(header) or sensor,
-        camera=prophesee_header.camera_name(header),
-    )
+    return open_raw(path, sensor, NAME, decode_evt2, events_per_byte=1 / 4)

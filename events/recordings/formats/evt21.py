@@ -10,7 +10,7 @@ import numpy as np
 from events.packet import SensorSize
 from events.recordings import prophesee_header
 from events.recordings.recording import Recording, read_start
-from events.recordings.text_header import TextHeader, read_text_header
+from events.recordings.text_header import TextHeader
 
 NAME = "Prophesee RAW EVT2.1"
 SUFFIXES = (".raw",)
@@ -28,23 +28,11 @@ def matches(first: bytes, path: Path) -> bool:
 def open_(path: Path, sensor: SensorSize | None) -> Recording:
     """Open a file; ``sensor`` counts where the header does not say its size."""
     from events.recordings.evt_kernels import decode_evt21_lower_first, decode_evt21_upper_first
-    from events.recordings.word_stream import Decoder, WordStreamRecording
+    from events.recordings.prophesee_raw import open_raw, read_header
 
-    header = read_text_header(path, prophesee_header.MARK, prophesee_header.END)
-    is_lower_first = _is_lower_first(path, header)
-    decoder = Decoder(
-        decode=decode_evt21_lower_first if is_lower_first else decode_evt21_upper_first,
-        events_per_byte=32 / 8,
-        known_sensors=prophesee_header.SENSORS,
-    )
-    return WordStreamRecording(
-        path,
-        header.num_bytes,
-        decoder,
-        NAME,
-        sensor=prophesee_header.sensor_size(header) or sensor,
-        camera=prophesee_header.camera_name(header),
-    )
+    is_lower_first = _is_lower_first(path, read_header(path))
+    decode = decode_evt21_lower_first if is_lower_first else decode_evt21_upper_first
+    return open_raw(path, sensor, NAME, decode, events_per_byte=32 / 8)
 
 
 def _is_lower_first(path: Path, header: TextHeader) -> bool:
