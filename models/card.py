@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from events.representations.representation import Spec, describe_spec, make_spec
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
+PRECISIONS = ("fp32", "fp16", "int8")
 TOKENS = "tokens"
 """A bare encoder's one output."""
 METADATA_KEY = "saccade"
@@ -56,16 +57,45 @@ class ModelCard:
     heads: dict[str, dict[str, Any]] = field(default_factory=dict)
     """Of tasks whose head is not the file of models/heads with the task's name: its file under
     ``kind``, and its sizes."""
+    is_streaming: bool = False
+    """Whether the temporal part remembers earlier windows. An engine then also takes ``elapsed``
+    (1,) float32, strides since the window before, and ``memory_*``, and gives ``next_memory_*``."""
+    max_gap_us: int = 1_000_000
+    """Longest time between the ends of two windows after which a stream's memory still counts."""
+    input: Literal["grid", "events"] = "grid"
+    """What an engine takes: ``events`` as above, or a window's raw events, of which it makes the
+    representation itself; then ``t``, ``x``, ``y`` and ``p``, (N,) int32 each: microseconds since
+    the window's start, pixels of ``sensor``, 0 or 1, and -1 in all four where a row is padding."""
+    sensor: tuple[int, int] | None = None
+    """Width and height of the sensor whose raw events an engine takes; None for grids."""
+    is_dynamic: bool = False
+    """Whether an engine takes any batch and any input size that the encoder can take."""
+    precision: Literal["fp32", "fp16", "int8"] = "fp32"
+    """What an engine computes in; its inputs and outputs are float32 whatever it is."""
+    parity: dict[str, Any] = field(default_factory=dict)
+    """How far an engine was from its model when it was made: see export.parity."""
     provenance: dict[str, Any] = field(default_factory=dict)
     """How it was made: recipe, command, data, seed and revision; figures, where measured."""
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
-        for name in ("window_us", "stride_us", "input_height", "input_width"):
+        for name in ("window_us", "stride_us", "input_height", "input_width", "max_gap_us"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.resize != "letterbox":
             raise ValueError(f"resize must be 'letterbox', got {self.resize!r}")
+        for name, choices in (("input", ("grid", "events")), ("precision", PRECISIONS)):
+            if getattr(self, name) not in choices:
+                raise ValueError(
+                    f"{name} must be one of {', '.join(choices)}, got {getattr(self, name)!r}"
+                )
+        if (self.input == "events") != (self.sensor is not None):
+            raise ValueError(
+                f"a sensor goes with raw events and only with them, got input {self.input!r} "
+                f"and sensor {self.sensor}"
+            )
+        if self.is_streaming and not self.temporal:
+            raise ValueError("is_streaming needs a temporal part, got none")
         if not 0 < self.depth_range_m[0] < self.depth_range_m[1]:
             raise ValueError(f"depth_range_m must rise from above 0, got {self.depth_range_m}")
         if self.palette and len(self.palette) != len(self.segmentation_labels):
@@ -110,8 +140,14 @@ class ModelCard:
             values["spec"] = make_spec(values["spec"])
             values["schema_version"] = SCHEMA_VERSION
             values["palette"] = tuple(tuple(color) for color in values.get("palette", ()))
-            for key in ("tasks", "recognition_labels", "segmentation_labels", "depth_range_m"):
-                if key in values:
+            for key in (
+                "tasks",
+                "recognition_labels",
+                "segmentation_labels",
+                "depth_range_m",
+                "sensor",
+            ):
+                if values.get(key) is not None:
                     values[key] = tuple(values[key])
             return ModelCard(**values)
         except (TypeError, KeyError, ValueError, IndexError) as error:

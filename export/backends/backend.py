@@ -9,6 +9,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
+from events.packet import EventPacket
 from models.card import ModelCard
 
 Outputs = Mapping[str, npt.NDArray[np.float32]]
@@ -17,6 +18,18 @@ Outputs = Mapping[str, npt.NDArray[np.float32]]
 
 class EngineError(Exception):
     """An engine cannot be built, loaded or run; the message says which file, why, and the cure."""
+
+
+class DeviceLostError(EngineError):
+    """The device failed or ran out of memory in mid-stream: this engine will not run again."""
+
+
+class Memory(Protocol):
+    """What one stream remembers, on the engine's device; each ``run`` takes it a window further."""
+
+    def forget(self) -> None:
+        """Begin anew: the stream jumped, or another one follows."""
+        ...
 
 
 class Engine(Protocol):
@@ -35,14 +48,47 @@ class Engine(Protocol):
         """What the user must know, such as a fall-back to the CPU; one line each."""
         ...
 
-    def run(self, grid: npt.NDArray[np.float32]) -> Outputs:
+    def new_memory(self) -> Memory | None:
+        """Return the memory of a stream that has not begun; None unless the card is_streaming."""
+        ...
+
+    def run(
+        self, grid: npt.NDArray[np.float32], memory: Memory | None = None, *, elapsed: float = 1.0
+    ) -> Outputs:
         """Return the raw outputs for one (C, input_height, input_width) float32 grid.
 
         Outputs may be overwritten by the next call.
+
+        Args:
+            grid: What ``card.spec`` makes of the window.
+            memory: Of the window's stream, from ``new_memory``; None forgets at once.
+            elapsed: Strides since the stream's window before: more than 1 after dropped windows.
+
+        Raises:
+            DeviceLostError: the device will not run this engine again.
+            EngineError: this one run failed.
+        """
+        ...
+
+    def on_cpu(self) -> Engine:
+        """Return the same network on the CPU, for when the device is lost.
+
+        Raises:
+            EngineError: it cannot run there; the message says why.
         """
         ...
 
     def close(self) -> None: ...
+
+
+class EventEngine(Engine, Protocol):
+    """An engine whose card takes raw events: it makes the representation on its device."""
+
+    def run_events(
+        self, packet: EventPacket, memory: Memory | None = None, *, elapsed: float = 1.0
+    ) -> Outputs:
+        """Return the raw outputs for the events of one window: ``packet``'s span; see ``run``."""
+        ...
 
 
 class Backend(Protocol):

@@ -11,7 +11,7 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from export.backends.backend import EngineError, Outputs
+from export.backends.backend import EngineError, Memory, Outputs
 from models.card import CardError, ModelCard
 from models.model_file import load_model
 
@@ -41,7 +41,12 @@ class EagerEngine:
     def notes(self) -> tuple[str, ...]:
         return self._notes
 
-    def run(self, grid: npt.NDArray[np.float32]) -> Outputs:
+    def new_memory(self) -> None:
+        return None
+
+    def run(
+        self, grid: npt.NDArray[np.float32], memory: Memory | None = None, *, elapsed: float = 1.0
+    ) -> Outputs:
         card = self._card
         expected = (card.spec.num_channels, card.input_height, card.input_width)
         if grid.shape != expected:
@@ -49,6 +54,9 @@ class EagerEngine:
         with torch.inference_mode():
             outputs = self._module(torch.from_numpy(grid)[None].to(self._device))
             return {name: outputs[name].float().cpu().numpy() for name in card.outputs}
+
+    def on_cpu(self) -> EagerEngine:
+        return EagerEngine(self._module, self._card)
 
     def close(self) -> None:
         """Drop nothing by hand: the module frees its memory with its last reference."""

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from export.backends.backend import EngineError, Outputs
+from export.backends.backend import EngineError, Memory, Outputs
 from export.onnx_card import read_card
 from export.providers import DISPLAY_NAMES, PROVIDERS, wanted_providers
 from models.card import ModelCard
@@ -26,11 +26,13 @@ class OnnxEngine:
 
     def __init__(
         self,
+        path: Path,
         session: onnxruntime.InferenceSession,
         card: ModelCard,
         provider: str,
         notes: tuple[str, ...],
     ) -> None:
+        self._path = path
         self._session = session
         self._card = card
         self._provider = provider
@@ -56,7 +58,12 @@ class OnnxEngine:
     def notes(self) -> tuple[str, ...]:
         return self._notes
 
-    def run(self, grid: npt.NDArray[np.float32]) -> Outputs:
+    def new_memory(self) -> None:
+        return None
+
+    def run(
+        self, grid: npt.NDArray[np.float32], memory: Memory | None = None, *, elapsed: float = 1.0
+    ) -> Outputs:
         if grid.shape != self._grid.shape[1:]:
             raise ValueError(f"engine takes {self._grid.shape[1:]}, got {grid.shape}")
         self._grid[0] = grid
@@ -78,6 +85,9 @@ class OnnxEngine:
         self._binding.bind_input(INPUT, "cuda", 0, np.float32, shape, address)
         self._session.run_with_iobinding(self._binding)
         return self._outputs
+
+    def on_cpu(self) -> OnnxEngine:
+        return load(self._path, provider="cpu")
 
     def close(self) -> None:
         """Drop nothing by hand: the session frees its memory with its last reference."""
@@ -129,7 +139,7 @@ def load(
     if used != wanted[0]:
         asked = DISPLAY_NAMES.get(wanted[0], wanted[0])
         notes = (*notes, f"{asked} did not start on this machine: running on {name}")
-    engine = OnnxEngine(session, card, name, notes)
+    engine = OnnxEngine(engine_path, session, card, name, notes)
     for _ in range(NUM_WARM_UPS):
         engine.run(np.zeros(_input_shape(card)[1:], np.float32))
     return engine

@@ -3,15 +3,13 @@ from __future__ import annotations
 import time
 from pathlib import Path
 
-import numpy as np
 import psutil
+from wrapped_engine import WrappedEngine
 
 from app.bench.streams import RandomSource
 from app.engines import load_engine
 from app.pipeline import Pipeline
 from app.scene import PipelineState
-from export.backends.backend import Engine, Outputs
-from models.card import ModelCard
 
 RATE, DURATION_S = 10e6, 1.5
 NUM_BYTES = RATE * DURATION_S * 16
@@ -19,30 +17,11 @@ MAX_GROWTH = NUM_BYTES / 3
 """Far less than what passes: nothing piles up."""
 
 
-class SlowEngine:
-    """A real engine that is ten times slower than the stream."""
+class SlowEngine(WrappedEngine):
+    """A real engine that needs ten times as long as the stream gives it."""
 
-    def __init__(self, engine: Engine) -> None:
-        self._engine = engine
-
-    @property
-    def card(self) -> ModelCard:
-        return self._engine.card
-
-    @property
-    def provider(self) -> str:
-        return self._engine.provider
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return ()
-
-    def run(self, grid: np.ndarray) -> Outputs:
+    def before_run(self) -> None:
         time.sleep(0.2)
-        return self._engine.run(grid)
-
-    def close(self) -> None:
-        pass
 
 
 def test_memory_stays_flat_while_inference_is_slower_than_the_stream(tiny_engine: Path) -> None:

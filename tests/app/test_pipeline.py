@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scripted_source import SENSOR, ScriptedSource, random_packets
+from wrapped_engine import WrappedEngine
 
 from app.engines import load_engine
 from app.pipeline import Pipeline, PipelineConfig, PipelineError
@@ -16,8 +17,7 @@ from events.filters import RefractoryConfig
 from events.packet import EventPacket, SensorSize, join
 from events.sources.source import SourceError
 from events.windows import WindowConfig, slide
-from export.backends.backend import Engine, Outputs
-from models.card import ModelCard
+from export.backends.backend import Engine
 
 EVERY_SCENE = PipelineConfig(keeps_every_scene=True)
 
@@ -29,38 +29,22 @@ def wait_until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
         time.sleep(0.002)
 
 
-class GatedEngine:
+class GatedEngine(WrappedEngine):
     """A real engine that runs a window only when the test lets it."""
 
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self.gate = threading.Semaphore(0)
         self.entered = threading.Event()
         self.is_failing = False
         self.num_runs = 0
 
-    @property
-    def card(self) -> ModelCard:
-        return self._engine.card
-
-    @property
-    def provider(self) -> str:
-        return self._engine.provider
-
-    @property
-    def notes(self) -> tuple[str, ...]:
-        return ()
-
-    def run(self, grid: np.ndarray) -> Outputs:
+    def before_run(self) -> None:
         self.entered.set()
         self.gate.acquire(timeout=5)
         self.num_runs += 1
         if self.is_failing:
             raise RuntimeError("the device was lost")
-        return self._engine.run(grid)
-
-    def close(self) -> None:
-        pass
 
 
 @pytest.fixture

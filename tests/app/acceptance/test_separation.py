@@ -9,35 +9,28 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scripted_source import SENSOR, ScriptedSource, random_packets
+from wrapped_engine import WrappedEngine
 
 from app.engines import load_engine
 from app.inference import Inference
 from app.pipeline import Pipeline, PipelineConfig
 from events.filters import RefractoryConfig
 from events.windows import Window, WindowConfig
-from export.backends.backend import Engine, Outputs
-from models.card import ModelCard
+from export.backends.backend import Engine
 
 
-class HeldEngine:
+class HeldEngine(WrappedEngine):
     """A real engine that waits inside ``run`` until it is let go."""
 
-    provider, notes = "CPU", ()
-
     def __init__(self, engine: Engine) -> None:
-        self._engine = engine
+        super().__init__(engine)
         self.entered, self.gate = threading.Event(), threading.Event()
         self.threads: set[str] = set()
 
-    @property
-    def card(self) -> ModelCard:
-        return self._engine.card
-
-    def run(self, grid: np.ndarray) -> Outputs:
+    def before_run(self) -> None:
         self.threads.add(threading.current_thread().name)
         self.entered.set()
         assert self.gate.wait(10)
-        return self._engine.run(grid)
 
     def close(self) -> None:
         self.gate.set()

@@ -1,0 +1,45 @@
+"""A real engine inside another object, for tests that hold it up or make it fail."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from export.backends.backend import Engine, Memory, Outputs
+from models.card import ModelCard
+
+
+class WrappedEngine:
+    """Passes everything on to ``engine``; subclasses say what comes before a run."""
+
+    def __init__(self, engine: Engine) -> None:
+        self._engine = engine
+
+    @property
+    def card(self) -> ModelCard:
+        return self._engine.card
+
+    @property
+    def provider(self) -> str:
+        return self._engine.provider
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        return self._engine.notes
+
+    def before_run(self) -> None:
+        """Called in the thread that runs the engine."""
+
+    def new_memory(self) -> Memory | None:
+        return self._engine.new_memory()
+
+    def run(
+        self, grid: np.ndarray, memory: Memory | None = None, *, elapsed: float = 1.0
+    ) -> Outputs:
+        self.before_run()
+        return self._engine.run(grid, memory, elapsed=elapsed)
+
+    def on_cpu(self) -> Engine:
+        return self._engine.on_cpu()
+
+    def close(self) -> None:
+        """The engine inside is the test's."""
