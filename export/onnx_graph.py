@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 import os
 import warnings
@@ -10,56 +9,31 @@ from pathlib import Path
 
 import onnx
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from export.backends.backend import EngineError
+from export.engine_graph import EngineGraph, engine_graph
 from models.card import METADATA_KEY, ModelCard
-from models.encoders.encoder import Encoder
 
 OPSET = 20
 """The newest that TensorRT 10 reads; LayerNormalization and Gelu are single nodes in it."""
 
 
-class OrderedOutputs(nn.Module):
-    """A perception module computing in ``dtype``; float32 outputs in the order of ``names``."""
-
-    def __init__(self, module: nn.Module, names: tuple[str, ...], dtype: torch.dtype) -> None:
-        super().__init__()
-        self.module = module
-        self.names = names
-        self.dtype = dtype
-
-    def forward(self, events: Tensor) -> tuple[Tensor, ...]:
-        outputs = self.module(events.to(self.dtype))
-        return tuple(outputs[name].float() for name in self.names)
-
-
-def write_onnx(
-    module: nn.Module, card: ModelCard, path: Path, *, dtype: torch.dtype = torch.float32
-) -> None:
+def write_onnx(module: nn.Module, card: ModelCard, path: Path) -> None:
     """Write ``module`` as one ONNX file; replaces ``path`` when complete.
 
     Args:
-        module: In eval mode; takes (1, C, H, W) float32, returns a dictionary of tensors with
-            the card's outputs.
-        card: Written into the file's metadata.
+        module: As ``engine_graph`` takes it.
+        card: Decides the graph; written into the file's metadata.
         path: The engine file.
-        dtype: Of weights and operators; input and outputs stay float32.
 
     Raises:
         EngineError: torch cannot export the module, or the file cannot be written.
         ValueError: the module cannot take the card's input size.
     """
-    example = torch.zeros(1, card.spec.num_channels, card.input_height, card.input_width)
-    module = copy.deepcopy(module)
-    for part in module.modules():
-        if isinstance(part, Encoder):
-            part.fix_input_size(card.input_height, card.input_width)
-    with torch.no_grad():
-        module.eval()(example)  # an input that it cannot take is told in its own words, not torch's
-    module = module.to(dtype)
+    graph = engine_graph(module, card)
     try:
-        model = _exported(OrderedOutputs(module, card.outputs, dtype).eval(), example, card.outputs)
+        model = _exported(graph)
     except torch.onnx.errors.OnnxExporterError as error:
         raise EngineError(f"torch cannot export {card.name}: {_first_line(error)}") from error
     write_model(model, card, path)
@@ -77,7 +51,7 @@ def write_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:
         raise EngineError(f"cannot write {path}: {error.strerror}") from None
 
 
-def _exported(module: nn.Module, example: Tensor, outputs: tuple[str, ...]) -> onnx.ModelProto:
+def _exported(graph: EngineGraph) -> onnx.ModelProto:
     """Return the checked graph; the exporter's own chatter is kept to errors."""
     exporter_log = logging.getLogger("torch.onnx")
     level = exporter_log.level
@@ -86,13 +60,13 @@ def _exported(module: nn.Module, example: Tensor, outputs: tuple[str, ...]) -> o
         with warnings.catch_warnings(), torch.no_grad():
             warnings.simplefilter("ignore")
             program = torch.onnx.export(
-                module,
-                (example,),
+                graph.module,
+                tuple(graph.inputs.values()),
                 dynamo=True,
                 opset_version=OPSET,
                 external_data=False,
-                input_names=["events"],
-                output_names=list(outputs),
+                input_names=list(graph.inputs),
+                output_names=list(graph.outputs),
                 report=False,
                 verbose=False,
             )

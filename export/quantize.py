@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import logging
 from pathlib import Path
 
@@ -33,7 +34,7 @@ def to_int8(source: Path, target: Path) -> None:
             weight_type=QuantType.QInt8,
             per_channel=True,
         )
-        write_model(onnx.load(part), card, target)
+        write_model(onnx.load(part), dataclasses.replace(card, precision="int8"), target)
     finally:
         log.setLevel(level)
         part.unlink(missing_ok=True)

@@ -47,8 +47,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Write the engine if it agrees with its model; 1 if not."""
     _check(args)
-    import torch
-
     from events.sources.open import open_source
     from export.backends import onnxruntime
     from export.backends.eager import EagerEngine
@@ -69,7 +67,8 @@ def run(args: argparse.Namespace) -> int:
             check_input_size(card, module.encoder.strides[-1])
         tolerance = Tolerance.half() if args.fp16 else Tolerance()
         _say(f"exporting {card.name}{' in half precision' if args.fp16 else ''}")
-        write_onnx(module, card, unproven, dtype=torch.float16 if args.fp16 else torch.float32)
+        card = replace(card, precision="fp16" if args.fp16 else "fp32")
+        write_onnx(module, card, unproven)
         if args.int8:
             from export.quantize import to_int8
 

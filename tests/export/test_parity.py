@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -75,7 +76,7 @@ def test_no_windows_are_no_proof(tiny_engine: Path) -> None:
 
 def test_a_half_precision_engine_keeps_the_labels(tmp_path: Path, grids: list[np.ndarray]) -> None:
     card, module = tiny_card(), tiny_module(tiny_card())
-    write_onnx(module, card, tmp_path / "half.onnx", dtype=torch.float16)
+    write_onnx(module, replace(card, precision="fp16"), tmp_path / "half.onnx")
     half = onnxruntime.load(tmp_path / "half.onnx", provider="cpu")
     report = compare_engines(eager.EagerEngine(module, card), half, grids)
     assert report.failures(Tolerance.half()) == []

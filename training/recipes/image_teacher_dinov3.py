@@ -14,7 +14,7 @@ def recipe() -> Recipe:
     """Return the run of ``image_teacher`` with the other architecture and no labels of pixels."""
     return replace(
         image_teacher.recipe(),
-        data=pictures.Config(segments_from="espnet"),
+        data=pictures.Config(leave_out_unseen=True, segments_from="espnet"),
         name="image-teacher-dinov3",
         method=method.Config(architecture="dinov3"),
     )

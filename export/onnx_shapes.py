@@ -1,0 +1,45 @@
+"""What an ONNX engine's inputs and outputs must look like, by its card."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import onnxruntime
+
+from export.backends.backend import EngineError
+from models.card import ModelCard
+
+GRID = "events"
+"""Name of the input that takes a grid."""
+
+
+def input_shape(card: ModelCard) -> tuple[int, int, int, int]:
+    """Return (1, C, H, W) of the grid input."""
+    return (1, card.spec.num_channels, card.input_height, card.input_width)
+
+
+def check_shapes(path: Path, session: onnxruntime.InferenceSession, card: ModelCard) -> None:
+    """Refuse a graph whose input or outputs are not what its card says."""
+    inputs = {item.name: (item.type, tuple(item.shape)) for item in session.get_inputs()}
+    expected = {GRID: ("tensor(float)", input_shape(card))}
+    if inputs != expected:
+        raise EngineError(f"{path} takes {inputs}, its card says {expected}: export it again")
+    outputs = {item.name: item.shape for item in session.get_outputs()}
+    if set(outputs) != set(card.outputs):
+        raise EngineError(
+            f"{path} gives {', '.join(sorted(outputs))}, its card says {', '.join(card.outputs)}: "
+            "export it again"
+        )
+    channels = {
+        "recognition": len(card.recognition_labels),
+        "segmentation": len(card.segmentation_labels),
+        "depth": 1,
+    }
+    for task in card.tasks:  # how wide tokens are stands in no card
+        shape = outputs[task]
+        num_dims = 2 if task == "recognition" else 4
+        if len(shape) != num_dims or shape[:2] != [1, channels.get(task, 0)]:
+            raise EngineError(
+                f"{path} gives {task} of shape {shape}, its card has {channels.get(task, 0)} "
+                "channels: export it again"
+            )

@@ -1,0 +1,60 @@
+"""Opens ONNX Runtime sessions on the provider that was asked for, and says what it became."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import onnxruntime
+
+from export.backends.backend import EngineError
+from export.providers import DISPLAY_NAMES, PROVIDERS, wanted_providers
+
+ERRORS_ONLY = 3
+
+
+def open_session(
+    path: Path, provider: str, num_threads: int | None = None
+) -> tuple[onnxruntime.InferenceSession, str, tuple[str, ...]]:
+    """Return a session, the name of what really runs it, and notes for the user.
+
+    Args:
+        path: An .onnx file.
+        provider: One of PROVIDERS.
+        num_threads: Threads of one operator on the CPU; default 2, or 1 on a single core.
+
+    Raises:
+        EngineError: the file cannot be honoured, or there is no such provider.
+    """
+    if provider not in PROVIDERS:
+        raise EngineError(f"provider must be one of {', '.join(PROVIDERS)}, got {provider!r}")
+    wanted, notes = wanted_providers(provider)
+    try:
+        session = onnxruntime.InferenceSession(
+            os.fspath(path), _options(num_threads), providers=wanted
+        )
+    except Exception as error:  # ONNX Runtime's own classes share no base
+        raise EngineError(
+            f"{path} is damaged or of a newer ONNX Runtime: {first_line(error)}"
+        ) from None
+    used = session.get_providers()[0]
+    name = DISPLAY_NAMES.get(used, used)
+    if used != wanted[0]:
+        asked = DISPLAY_NAMES.get(wanted[0], wanted[0])
+        notes = (*notes, f"{asked} did not start on this machine: running on {name}")
+    return session, name, notes
+
+
+def _options(num_threads: int | None) -> onnxruntime.SessionOptions:
+    """Return options that leave the cores to other threads: few of its own, none spinning."""
+    options = onnxruntime.SessionOptions()
+    options.log_severity_level = ERRORS_ONLY
+    options.intra_op_num_threads = num_threads or min(2, os.cpu_count() or 1)
+    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
+    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    return options
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text, 200 characters at most."""
+    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
