@@ -1,9 +1,9 @@
 """Pipeline: source -> windows -> engine -> scenes; the only one, for the window, `run` and `bench`.
 
-Two threads of its own: the reader takes packets from the source and keeps the surface current,
-inference turns windows into scenes; the caller pulls scenes. Between them stand mailboxes of one.
-A live source goes on without us, so the newest window replaces the one that waits, and is counted;
-a file waits for us.
+Threads of its own: the reader takes packets from the source and keeps the surface current; one for
+each stage represents, infers and decodes, so that three windows are under way at once; the caller
+pulls scenes. Between them stand mailboxes of one. A live source goes on without us, so the newest
+window replaces the one that waits, and is counted; a file waits for us.
 """
 
 from __future__ import annotations
@@ -260,7 +260,7 @@ class Pipeline:
         return dataclasses.replace(
             stream.counters.stats(),
             state=self.state,
-            num_dropped_windows=stream.jobs.num_dropped,
+            num_dropped_windows=sum(mailbox.num_dropped for mailbox in stream.mailboxes),
             num_lost_events=status.num_lost,
             backlog_events=status.backlog_events,
             engine_name=engine_name,
