@@ -20,6 +20,7 @@ from app.lifecycle import Lifecycle
 from app.reader import ReaderControls, Recorder
 from app.scene import PipelineState, Scene, Stats
 from app.stream import POLL_S, Controls, Stream
+from app.trace import NO_TRACE, Trace
 from events.filters import Filter
 from events.sources.source import Source
 from events.surface import Surface
@@ -61,6 +62,7 @@ class Pipeline:
         engine: None shows events only.
         config: Defaults suit a window on a live stream.
         recorder: Called with every packet as received, before anything may drop it.
+        trace: Told what every thread does.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Pipeline:
         config: PipelineConfig | None = None,
         *,
         recorder: Recorder | None = None,
+        trace: Trace = NO_TRACE,
     ) -> None:
         config = config or PipelineConfig()
         self._source = source
@@ -81,6 +84,7 @@ class Pipeline:
             keeps_every_scene=config.keeps_every_scene,
             is_strict=config.is_strict,
             stays_open=config.stays_open,
+            trace=trace,
         )
         self._lifecycle = Lifecycle()
         self._stream: Stream | None = None

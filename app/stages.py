@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from app.counters import Counters
 from app.inference import Inference, NetworkInput
 from app.scene import Scene, StageLatency
+from app.trace import NO_TRACE, Trace
 from events.packet import SensorSize
 from events.windows import Window
 from export.backends.backend import Engine, Outputs
@@ -43,6 +44,7 @@ class Stages:
         counters: Counts scenes and failures.
         is_strict: Whether a failure of the engine is raised, or counted and said once.
         report: Takes each message for the user.
+        trace: Told of every step.
     """
 
     def __init__(
@@ -52,11 +54,13 @@ class Stages:
         *,
         is_strict: bool,
         report: Callable[[str], None],
+        trace: Trace = NO_TRACE,
     ) -> None:
         self._choose_engine = choose_engine
         self._counters = counters
         self._is_strict = is_strict
         self._report = report
+        self._trace = trace
         self._current: Inference | None = None
         self._failing_engine: Engine | None = None
 
@@ -107,7 +111,8 @@ class Stages:
             return
         started_s = time.perf_counter()
         try:
-            step(job.inference)
+            with self._trace.span(name, job.window.index):
+                step(job.inference)
         except Exception as error:
             if self._is_strict:
                 raise

@@ -16,6 +16,8 @@ from app.lifecycle import Lifecycle
 from app.reader import Reader, ReaderControls
 from app.scene import PipelineState, Scene
 from app.stages import Job, Stages
+from app.trace import NO_TRACE, Trace
+from events.packet import EventPacket
 from events.sources.source import Seekable, Source
 from events.windows import Window
 from export.backends.backend import Engine
@@ -37,6 +39,7 @@ class Controls:
     keeps_every_scene: bool = False
     is_strict: bool = False
     stays_open: bool = False
+    trace: Trace = NO_TRACE
 
 
 class End:
@@ -82,8 +85,13 @@ class Stream:
         self._play_again = threading.Event()
         self._end_was_seen = threading.Event()
         self._generation = lifecycle.begin()
+        self._trace = controls.trace
         self._stages = Stages(
-            lambda: controls.engine, self.counters, is_strict=controls.is_strict, report=report
+            lambda: controls.engine,
+            self.counters,
+            is_strict=controls.is_strict,
+            report=report,
+            trace=controls.trace,
         )
         self._threads = [
             threading.Thread(
@@ -150,13 +158,17 @@ class Stream:
                 self._play_again.wait()
 
     def _read_to_end(self, source: Source, reader: Reader) -> None:
-        for packet in source.packets():
+        packets = iter(source.packets())
+        while (packet := self._next(packets)) is not None:
             if self._stopping.is_set():
                 return
             if self._lifecycle.state is PipelineState.PAUSED and not self.seekable:
                 reader.record(packet)  # the view stands still, the recording goes on
             else:
-                reader.take(packet)
+                with self._trace.span("window"):
+                    reader.take(packet)
+            self._trace.counter("Mev/s", self.counters.event_rate / 1e6)
+            self._trace.counter("backlog events", source.status.backlog_events)
         if not self._stopping.is_set():
             reader.finish()
             self._end_was_seen.clear()
@@ -165,13 +177,19 @@ class Stream:
             while not (self._stopping.is_set() or self._end_was_seen.wait(POLL_S)):
                 pass
 
+    def _next(self, packets: Iterator[EventPacket]) -> EventPacket | None:
+        with self._trace.span("read"):
+            return next(packets, None)
+
     def _emit(self, window: Window, received_s: float) -> None:
         self._pass_on(Job(window, received_s), self.mailboxes[0])
 
     def _pass_on(self, item: Job | End, mailbox: Mailbox) -> None:
         """Give an item to the next stage; what a live stream goes on without is replaced."""
         if self.source.is_live and isinstance(item, Job):
-            mailbox.put(item)
+            replaced = mailbox.put(item)
+            if isinstance(replaced, Job):
+                self._trace.instant("dropped", replaced.window.index)
         else:
             self._hand_over(item, mailbox)
 
