@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.capture_option import add_capture_option
 from app.cli import EXIT_INTERRUPTED, UserError
 from app.output_file import check_suffix
 from events.sources.open import FORMS, open_source
@@ -58,6 +59,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--trace", type=Path, metavar="OUT.json",
         help="what each thread did when, for ui.perfetto.dev",
     )  # fmt: skip
+    add_capture_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace what exists")
 
 
@@ -79,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         stride_us=args.stride_us or engine.card.stride_us,
     )
     config = PipelineConfig(windows=windows, keeps_every_scene=True, is_strict=True)
-    source = open_source(args.input)
+    source = open_source(args.input, in_child=args.capture_process)
     if hasattr(source, "set_speed"):
         source.set_speed(args.speed)
     assert windows.stride_us is not None
