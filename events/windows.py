@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from events.packet import EVENT_DTYPE, EventArray, EventPacket
+from events.packet import EVENT_DTYPE, EventArray, EventPacket, copy_events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -95,10 +95,10 @@ class _Buffer:
             kept = self._events[self._first : self._last]
             capacity = max(2 * (len(kept) + len(events)), self.MIN_CAPACITY)
             self._events = np.empty(capacity, EVENT_DTYPE)
-            self._events[: len(kept)] = kept
+            copy_events(kept, self._events)
             self._first, self._last = 0, len(kept)
             last = self._last + len(events)
-        self._events[self._last : last] = events
+        copy_events(events, self._events[self._last :])
         self._last = last
 
     def drop(self, count: int) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.bench.row import Row
 from app.engines import default_engine_path, load_engine
+from app.trace import NO_TRACE, Trace
 
 MADE_EVENTS, MADE_US, PACKET_US = 4_000_000, 1_000_000, 10_000
 """Of the recording that is made where none is given."""
@@ -23,6 +24,8 @@ class Request:
     """To decode; None makes one."""
     engine: Path | None = None
     """None is the engine that ships with Saccade."""
+    trace: Trace = NO_TRACE
+    """Told what the pipelines of TRACED sections do."""
 
     @property
     def engine_path(self) -> Path:
@@ -96,7 +99,13 @@ def _engine(request: Request) -> Iterator[Row]:
 def _pipeline(request: Request) -> Iterator[Row]:
     from app.bench import pipeline
 
-    return pipeline.rows(load_engine(request.engine_path))
+    return pipeline.rows(load_engine(request.engine_path), request.trace)
+
+
+def _load(request: Request) -> Iterator[Row]:
+    from app.bench import load
+
+    return load.rows(load_engine(request.engine_path), request.trace)
 
 
 def _display(request: Request) -> Iterator[Row]:
@@ -132,8 +141,10 @@ SECTIONS: dict[str, Callable[[Request], Iterator[Row]]] = {
     "simulate": _simulate,
     "engine": _engine,
     "pipeline": _pipeline,
+    "load": _load,
     "display": _display,
     "window": _window,
     "gpu": _gpu,
     "training": _training,
 }
+TRACED = ("pipeline", "load")

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli import UserError
+from app.output_file import check_suffix, check_writable
+from app.trace import Trace, tracing
 
 if TYPE_CHECKING:
     from app.bench.row import Row
@@ -31,32 +33,51 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--only", nargs="+", metavar="SECTION",
         help="sections to run, such as: engine pipeline; default: all",
     )  # fmt: skip
+    parser.add_argument(
+        "--trace", type=Path, metavar="OUT.json",
+        help="what each thread did when, in the sections that run pipelines: for ui.perfetto.dev",
+    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
+    sections = _sections(args)
     machine = machine_line()
     if not args.json:
         print(machine)  # noqa: T201
     found = []
-    for row in _rows(args):
-        found.append(row)
-        if not args.json:
-            _print(row, is_new=len(found) < 2 or found[-2].section != row.section)
+    with tracing(args.trace) as trace:
+        for row in _rows(args, sections, trace):
+            found.append(row)
+            if not args.json:
+                _print(row, is_new=len(found) < 2 or found[-2].section != row.section)
     if args.json:
         values = [{**dataclasses.asdict(row), "ratio": row.ratio} for row in found]
         print(json.dumps({"machine": machine, "rows": values}, indent=1))  # noqa: T201
     return 0
 
 
-def _rows(args: argparse.Namespace) -> Iterator[Row]:
-    from app.bench.sections import SECTIONS, Request
+def _sections(args: argparse.Namespace) -> list[str]:
+    """Return the sections to run; refuse what cannot work before anything slow happens."""
+    from app.bench.sections import SECTIONS, TRACED
 
     unknown = sorted(set(args.only or ()) - set(SECTIONS))
     if unknown:
         raise UserError(f"no section {', '.join(unknown)}: choose from {', '.join(SECTIONS)}")
-    request = Request(recording=args.input, engine=args.engine)
-    for section in args.only or SECTIONS:
+    sections = args.only or list(SECTIONS)
+    if args.trace:
+        check_suffix(args.trace, "the trace", ".json")
+        check_writable(args.trace, overwrite=True)
+        if not set(sections) & set(TRACED):
+            raise UserError(f"--trace needs one of the sections {', '.join(TRACED)}")
+    return sections
+
+
+def _rows(args: argparse.Namespace, sections: list[str], trace: Trace) -> Iterator[Row]:
+    from app.bench.sections import SECTIONS, Request
+
+    request = Request(recording=args.input, engine=args.engine, trace=trace)
+    for section in sections:
         yield from SECTIONS[section](request)
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import math
+from functools import partial
 from pathlib import Path
 
+from app.capture_option import add_capture_option
 from app.sizes import width_and_height
 from events.sources.open import FORMS, open_source
 
@@ -23,6 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", metavar="E", help="engine file; default: Saccade's own")
     parser.add_argument("--provider", choices=("auto", "cpu", "cuda", "tensorrt"))
     parser.add_argument("--light", action="store_true", help="light theme")
+    add_capture_option(parser)
     add_window_arguments(parser)
 
 
@@ -81,4 +84,4 @@ def run(args: argparse.Namespace) -> int:
         screenshot=args.screenshot,
         after_s=args.after_s,
     )
-    return run_gui(options, open_source)
+    return run_gui(options, partial(open_source, in_child=args.capture_process))

@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from app.capture_option import add_capture_option
 from app.cli import EXIT_INTERRUPTED
 from app.interrupt import interrupt_flag
 from app.output_file import check_suffix, check_writable
@@ -42,6 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--seconds", type=_seconds, metavar="S", help="stop after so long")
     names = [member.name.lower() for member in Compression]
     parser.add_argument("--compression", choices=names, default="lz4")
+    add_capture_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 
@@ -51,7 +53,7 @@ def run(args: argparse.Namespace) -> int:
         check_suffix(args.output, "a recording", SUFFIX)
         refuse_input(args.output, args.input)
         check_writable(args.output, overwrite=args.overwrite)
-    with open_source(args.input) as source:
+    with open_source(args.input, in_child=args.capture_process) as source:
         if isinstance(source, Seekable):
             source.set_speed(math.inf)  # nobody watches: as fast as the disk takes it
         path = args.output or default_path(source.name)

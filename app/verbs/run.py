@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.capture_option import add_capture_option
 from app.cli import EXIT_INTERRUPTED, UserError
 from app.output_file import check_suffix
 from events.sources.open import FORMS, open_source
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from app.pipeline import Pipeline
     from app.predictions import LineWriter
     from app.scene import Scene
+    from app.trace import Trace
 
     Writer = Callable[[Scene], None]
 
@@ -53,6 +55,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--speed", type=_speed, default=math.inf, metavar="S",
         help="of a recording, 1 is its own; default: as fast as the engine",
     )  # fmt: skip
+    parser.add_argument(
+        "--trace", type=Path, metavar="OUT.json",
+        help="what each thread did when, for ui.perfetto.dev",
+    )  # fmt: skip
+    add_capture_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace what exists")
 
 
@@ -63,6 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from app.interrupt import interrupt_flag
     from app.pipeline import Pipeline, PipelineConfig
     from app.scene import PipelineState
+    from app.trace import tracing
     from events.windows import WindowConfig
 
     engine = load_engine(args.engine, args.provider)
@@ -73,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
         stride_us=args.stride_us or engine.card.stride_us,
     )
     config = PipelineConfig(windows=windows, keeps_every_scene=True, is_strict=True)
-    source = open_source(args.input)
+    source = open_source(args.input, in_child=args.capture_process)
     if hasattr(source, "set_speed"):
         source.set_speed(args.speed)
     assert windows.stride_us is not None
@@ -81,10 +89,11 @@ def run(args: argparse.Namespace) -> int:
     with (
         _writers(args, windows.stride_us, engine.card.depth_range_m) as (lines, writers),
         interrupt_flag() as interrupted,
-        Pipeline(source, engine, config) as pipeline,
+        tracing(args.trace) as trace,
+        Pipeline(source, engine, config, trace=trace) as pipeline,
     ):
         try:
-            _write_scenes(pipeline, writers, interrupted, args.max_windows)
+            _write_scenes(pipeline, writers, interrupted, args.max_windows, trace)
         finally:
             if pipeline.stats().num_windows or pipeline.state is not PipelineState.FAILED:
                 _say(_summary(pipeline, lines.num_lines, time.monotonic() - started_s))
@@ -99,8 +108,10 @@ def _check(args: argparse.Namespace) -> None:
             raise UserError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
     if args.video:
         check_suffix(args.video, "the video", ".mp4")
+    if args.trace:
+        check_suffix(args.trace, "the trace", ".json")
     outputs = [Path(args.output)] if args.output != "-" else []
-    outputs += [path for path in (args.video, args.arrays) if path]
+    outputs += [path for path in (args.video, args.arrays, args.trace) if path]
     given = Path(args.input)
     if len({path.resolve() for path in outputs}) < len(outputs):
         names = ", ".join(str(path) for path in outputs)
@@ -150,10 +161,12 @@ def _write_scenes(
     writers: list[Writer],
     interrupted: threading.Event,
     max_windows: int | None,
+    trace: Trace,
 ) -> None:
     for number, scene in enumerate(pipeline.scenes(until=interrupted), start=1):
-        for write in writers:
-            write(scene)
+        with trace.span("render", scene.index):
+            for write in writers:
+                write(scene)
         if number == max_windows:
             return
 

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 import importlib
+import os
 import re
 
 from events.sources.source import Source, SourceError
 
 FORMS = "FILE | camera[:SERIAL] | tcp://HOST:PORT | unix:PATH | synthetic[:SEED]"
 
+CAPTURES_IN_CHILD = os.name == "posix"
+"""Whether cameras are read in a child process where nothing else is said."""
 
-def open_source(text: str) -> Source:
+
+def open_source(text: str, *, in_child: bool = CAPTURES_IN_CHILD) -> Source:
     """Return the source that ``text`` names, not yet entered.
 
     Args:
         text: One of FORMS. A file of such a name is reached as ./camera.
+        in_child: Whether a camera is read in a child process; network streams always are.
 
     Raises:
         SourceError: The text has none of these forms.
     """
     kind, _, rest = text.partition(":")
     if kind == "camera":
-        return _made("camera", "CameraSource", serial=rest or None)
+        return _made("camera", "CameraSource", serial=rest or None, in_child=in_child)
     if kind == "synthetic":
         if not re.fullmatch(r"\d{1,18}|", rest):
             raise SourceError(f"synthetic:SEED needs a whole number from 0, got {rest!r}")
