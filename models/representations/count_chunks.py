@@ -24,7 +24,7 @@ class CountChunksGridder(Gridder):
         order = torch.arange(events.cell.shape[0], device=events.cell.device)
         num = events.is_real.sum().clamp(min=1)
         # The k for which k N / K <= i < (k + 1) N / K, both rounded down.
-        chunk = torch.div((order + 1) * num_chunks - 1, num, rounding_mode="floor")
+        chunk = ((order + 1) * num_chunks - 1) // num
         plane = 2 * chunk.clamp(max=num_chunks - 1) + torch.where(events.is_on, 0, 1)
         flat = torch.zeros(2 * num_chunks * cells.num_cells, device=events.cell.device)
         flat.scatter_add_(0, plane * cells.num_cells + events.cell, events.is_real.float())

@@ -22,7 +22,7 @@ class CountMapGridder(Gridder):
         counts = self.cells.counts(self._newest(events))
         if self.spec.form == "paper":
             total = counts.sum(0, keepdim=True)
-            placed = self.cells.placed(total / (total.amax() + 1))
+            placed = self.cells.placed(total / (total.amax(1, keepdim=True) + 1))
         else:
             share = counts / (counts.amax(1, keepdim=True) + 1)
             placed = self.cells.placed(share.sum(0, keepdim=True) - 1, margin=-1)

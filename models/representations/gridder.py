@@ -69,10 +69,14 @@ class Gridder(nn.Module):
     def check(self, packet: EventPacket) -> None:
         """Raise ValueError if this cannot make the grid of ``packet``."""
         check_sensor(packet, self.letterbox)
-        if packet.duration_us > self.max_duration_us:
+        self.check_duration(packet.duration_us)
+
+    def check_duration(self, duration_us: int) -> None:
+        """Raise ValueError if this cannot make the grid of so long a window."""
+        if duration_us > self.max_duration_us:
             raise ValueError(
                 f"a window may last {self.max_duration_us / 1e6:.0f} s where its grid is made of "
-                f"raw events, got {packet.duration_us / 1e6:.0f} s: take shorter windows"
+                f"raw events, got {duration_us / 1e6:.0f} s: take shorter windows"
             )
 
 

@@ -54,7 +54,7 @@ def nonzero_percentile(counts: Tensor, percentile: float) -> Tensor:
     num_zero = _num_at_most(counts, counts.new_zeros(1))
     num = counts.shape[1] - num_zero
     position = (num - 1).clamp(min=0) * share.numerator  # in parts of the denominator
-    rank = torch.div(position, share.denominator, rounding_mode="floor")
+    rank = position // share.denominator
     part = (position - rank * share.denominator).float() / share.denominator
     low = _ranked(counts, num_zero + rank)
     above = torch.where(counts > low, counts, float(2**COUNT_BITS)).amin(1, keepdim=True)

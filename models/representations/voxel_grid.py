@@ -37,7 +37,7 @@ def scatter_voxels(
     elapsed_us, duration_us = _elapsed(events, duration_us, spec)
     # In whole numbers, so that an event on a plane has no trace of a weight in the next one.
     scaled = elapsed_us * (num_bins if is_trailing else num_bins - 1)
-    interval = torch.div(scaled, duration_us, rounding_mode="floor")
+    interval = scaled // duration_us
     right_weight = (scaled - interval * duration_us).float() / duration_us
     # One plane more at either end takes what lies outside, so that nothing must be masked.
     plane = interval if is_trailing else interval + 1

@@ -38,7 +38,7 @@ class VoxelImageGridder(Gridder):
     def _range(self, voxels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the values of level 0 and level 1."""
         if self.spec.encoding == "min_max":
-            return voxels.amin(), voxels.amax()
+            return voxels.flatten().amin(0), voxels.flatten().amax(0)
         num = staged_sum((voxels != 0).float()).clamp(min=1)
         high = CLIP_RMS * (staged_sum(voxels.square()) / num).sqrt()
         return -high, high
