@@ -1,7 +1,11 @@
-"""Inference: one engine on the windows of one sensor, each stage timed."""
+"""Inference: one engine on the windows of one sensor, each stage timed.
+
+Of an engine that takes raw events, representation is what it takes to stage them for its device.
+"""
 
 from __future__ import annotations
 
+import contextlib
 import time
 
 import numpy as np
@@ -12,7 +16,7 @@ from events.packet import SensorSize, empty_packet
 from events.representations.letterbox import Letterbox
 from events.representations.sliding import SlidingGrid
 from events.windows import Window
-from export.backends.backend import Engine
+from export.backends.backend import Engine, EngineError, EventEngine
 from models.decode import decode
 from models.results import Prediction
 
@@ -27,14 +31,17 @@ class Inference:
         self._letterbox = Letterbox(sensor, card.input_height, card.input_width)
         self._grid: SlidingGrid | None = None
         self._last_us = 0
+        is_fed_events = isinstance(engine, EventEngine) and engine.is_fed_events
+        self._event_engine = engine if is_fed_events else None
         self._warm_up()
 
     def infer(self, window: Window) -> tuple[Prediction, StageLatency]:
         """Return what the engine says of ``window``; the prediction's arrays are the caller's."""
         started_s = time.perf_counter()
-        grid = self._represent(window)
+        fed = self._event_engine
+        given = fed.stage(window.packet) if fed else self._represent(window)
         represented_s = time.perf_counter()
-        outputs = self.engine.run(grid)
+        outputs = fed.run_staged(given) if fed else self.engine.run(given)
         inferred_s = time.perf_counter()
         prediction = decode(self.engine.card, outputs, self._letterbox)
         decoded_s = time.perf_counter()
@@ -47,7 +54,12 @@ class Inference:
     def _warm_up(self) -> None:
         """Load the compiled kernels now, so that the first window is as fast as the next."""
         card = self.engine.card
-        self._represent(Window(0, empty_packet(self.sensor, 0, card.window_us), False))
+        quiet = empty_packet(self.sensor, 0, card.window_us)
+        if self._event_engine:
+            with contextlib.suppress(EngineError):  # the first window meets it again, and tells
+                self._event_engine.run_events(quiet)
+        else:
+            self._represent(Window(0, quiet, False))
         shape = (card.input_height, card.input_width)
         self._letterbox.to_sensor_labels(np.zeros(shape, np.uint8))
         self._letterbox.to_sensor_image(np.zeros(shape, np.float32))

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import onnxruntime
+from typing import TYPE_CHECKING
 
 from export.backends.backend import EngineError
 from export.event_input import COLUMNS, NUM_EVENTS
 from models.card import DEPTH_M, LABELS, TOKENS, ModelCard
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 GRID = "events"
 """Name of the input that takes a grid."""
