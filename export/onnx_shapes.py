@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import onnxruntime
+from typing import TYPE_CHECKING
 
 from export.backends.backend import EngineError
-from models.card import ModelCard
+from export.event_input import COLUMNS, NUM_EVENTS
+from models.card import DEPTH_M, LABELS, TOKENS, ModelCard
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 GRID = "events"
 """Name of the input that takes a grid."""
@@ -21,7 +24,11 @@ def input_shape(card: ModelCard) -> tuple[int, int, int, int]:
 def check_shapes(path: Path, session: onnxruntime.InferenceSession, card: ModelCard) -> None:
     """Refuse a graph whose input or outputs are not what its card says."""
     inputs = {item.name: (item.type, tuple(item.shape)) for item in session.get_inputs()}
-    expected = {GRID: ("tensor(float)", input_shape(card))}
+    expected: dict[str, tuple[str, tuple[int | str, ...]]] = {
+        GRID: ("tensor(float)", input_shape(card))
+    }
+    if card.input == "events":
+        expected = {name: ("tensor(int32)", (NUM_EVENTS,)) for name in COLUMNS}
     if inputs != expected:
         raise EngineError(f"{path} takes {inputs}, its card says {expected}: export it again")
     outputs = {item.name: item.shape for item in session.get_outputs()}
@@ -35,7 +42,13 @@ def check_shapes(path: Path, session: onnxruntime.InferenceSession, card: ModelC
         "segmentation": len(card.segmentation_labels),
         "depth": 1,
     }
-    for task in card.tasks:  # how wide tokens are stands in no card
+    for name in (LABELS, DEPTH_M):
+        if name in outputs and outputs[name] != [1, *reversed(card.sensor or ())]:
+            raise EngineError(
+                f"{path} gives {name} of shape {outputs[name]}, its card has a sensor of "
+                f"{card.sensor}: export it again"
+            )
+    for task in set(card.outputs) - {LABELS, DEPTH_M, TOKENS}:  # no card says how wide tokens are
         shape = outputs[task]
         num_dims = 2 if task == "recognition" else 4
         if len(shape) != num_dims or shape[:2] != [1, channels.get(task, 0)]:

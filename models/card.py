@@ -13,6 +13,8 @@ SCHEMA_VERSION = 3
 PRECISIONS = ("fp32", "fp16", "int8")
 TOKENS = "tokens"
 """A bare encoder's one output."""
+LABELS, DEPTH_M = "segmentation_labels", "depth_m"
+"""Names of outputs that the engine itself has decoded."""
 METADATA_KEY = "saccade"
 """Key of the card's JSON in safetensors' and ONNX's metadata."""
 
@@ -68,6 +70,10 @@ class ModelCard:
     the window's start, pixels of ``sensor``, 0 or 1, and -1 in all four where a row is padding."""
     sensor: tuple[int, int] | None = None
     """Width and height of the sensor whose raw events an engine takes; None for grids."""
+    is_decoded: bool = False
+    """Whether an engine of raw events says at the sensor's pixels what Saccade would work out:
+    ``segmentation_labels`` (1, H, W) uint8 in place of ``segmentation``, and ``depth_m`` (1, H, W)
+    float16 in place of ``depth``."""
     is_dynamic: bool = False
     """Whether an engine takes any batch and any input size that the encoder can take."""
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
@@ -94,6 +100,8 @@ class ModelCard:
                 f"a sensor goes with raw events and only with them, got input {self.input!r} "
                 f"and sensor {self.sensor}"
             )
+        if self.is_decoded and self.sensor is None:
+            raise ValueError("is_decoded needs a sensor, and so an engine of raw events; got none")
         if self.is_streaming and not self.temporal:
             raise ValueError("is_streaming needs a temporal part, got none")
         if not 0 < self.depth_range_m[0] < self.depth_range_m[1]:
@@ -107,7 +115,8 @@ class ModelCard:
     @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the engine's outputs, in order."""
-        return self.tasks or (TOKENS,)
+        decoded = {"segmentation": LABELS, "depth": DEPTH_M} if self.is_decoded else {}
+        return tuple(decoded.get(task, task) for task in self.tasks) or (TOKENS,)
 
     def to_json(self) -> str:
         """Return the card as JSON text."""

@@ -17,6 +17,7 @@ from app.output_file import check_suffix, check_writable
 from app.sizes import check_input_size, width_and_height
 
 if TYPE_CHECKING:
+    from events.packet import EventPacket
     from export.parity import Grid
 
 DEFAULT_NUM_WINDOWS = 32
@@ -41,6 +42,14 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--input-size", metavar="WxH", type=width_and_height,
         help="of the engine's input; default: what the model was trained on",
     )  # fmt: skip
+    parser.add_argument(
+        "--events", metavar="WxH", type=width_and_height,
+        help="take raw events of a sensor of this size; the grid is made inside, on a GPU",
+    )  # fmt: skip
+    parser.add_argument(
+        "--decoded", action="store_true",
+        help="with --events: give labels and depth at the sensor's pixels",
+    )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace an existing engine")
 
 
@@ -52,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     from export.backends.eager import EagerEngine
     from export.onnx_graph import write_onnx
     from export.parity import Tolerance, compare_engines
-    from export.stretch import grids_of
+    from export.stretch import grids_of, packets_of
     from models.model_file import load_model
 
     source = open_source(args.recording)  # its libraries load now: Ctrl-C there ends at once
@@ -65,6 +74,8 @@ def run(args: argparse.Namespace) -> int:
             width, height = args.input_size
             card = replace(card, input_width=width, input_height=height)
             check_input_size(card, module.encoder.strides[-1])
+        if args.events:
+            card = replace(card, input="events", sensor=args.events, is_decoded=args.decoded)
         tolerance = Tolerance.half() if args.fp16 else Tolerance()
         _say(f"exporting {card.name}{' in half precision' if args.fp16 else ''}")
         card = replace(card, precision="fp16" if args.fp16 else "fp32")
@@ -76,10 +87,16 @@ def run(args: argparse.Namespace) -> int:
             _say("quantising MatMul and Gemm to int8")
             to_int8(unproven, unproven)
         _say(f"comparing engine and model on {args.recording}")
-        grids = grids_of(source, card, args.windows)
+        windows: Iterator[Grid | EventPacket] = (
+            packets_of(source, card, args.windows)
+            if args.events
+            else grids_of(source, card, args.windows)
+        )
         engine = onnxruntime.load(unproven, provider="cpu")
         with interrupt_flag() as interrupted:  # an exception may get lost in a runtime's callback
-            report = compare_engines(EagerEngine(module, card), engine, _until(interrupted, grids))
+            report = compare_engines(
+                EagerEngine(module, card), engine, _until(interrupted, windows)
+            )
         _say(str(report))
         failures = report.failures(tolerance)
         if failures:
@@ -99,14 +116,18 @@ def _check(args: argparse.Namespace) -> None:
     check_writable(args.output, overwrite=args.overwrite)
     if args.windows < 1:
         raise UserError(f"--windows must be at least 1, got {args.windows}")
+    if args.decoded and not args.events:
+        raise UserError("--decoded needs the sensor: give --events WxH too")
 
 
-def _until(interrupted: threading.Event, grids: Iterable[Grid]) -> Iterator[Grid]:
-    """Yield the grids; raise KeyboardInterrupt at the next one after a Ctrl-C."""
-    for grid in grids:
+def _until(
+    interrupted: threading.Event, windows: Iterable[Grid | EventPacket]
+) -> Iterator[Grid | EventPacket]:
+    """Yield the windows; raise KeyboardInterrupt at the next one after a Ctrl-C."""
+    for window in windows:
         if interrupted.is_set():
             raise KeyboardInterrupt
-        yield grid
+        yield window
 
 
 def _say(line: str) -> None:

@@ -2,20 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
+from events.packet import EventPacket, SensorSize, empty_packet
 from export.backends.backend import EngineError, Memory, Outputs
+from export.event_input import COLUMNS, Columns, EventColumns
 from export.onnx_card import read_card
 from export.onnx_shapes import GRID, check_shapes, input_shape
 from export.sessions import first_line, open_session
 from models.card import ModelCard
 
 SUFFIX = ".onnx"
+TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 NUM_WARM_UPS = 2
 
 
@@ -35,14 +39,17 @@ class OnnxEngine:
         self._card = card
         self._provider = provider
         self._notes = notes
-        self._grid = np.zeros(session.get_inputs()[0].shape, np.float32)
-        self._outputs: dict[str, npt.NDArray[np.float32]] = {
-            output.name: np.empty(output.shape, np.float32) for output in session.get_outputs()
+        self._columns = EventColumns(card)
+        self._grid = np.zeros(input_shape(card), np.float32)
+        self._outputs: dict[str, npt.NDArray[Any]] = {
+            output.name: np.empty(output.shape, TYPES[output.type])
+            for output in session.get_outputs()
         }
         self._binding = session.io_binding()
-        self._binding.bind_cpu_input(GRID, self._grid)
+        if not self.is_fed_events:
+            self._binding.bind_cpu_input(GRID, self._grid)
         for name, array in self._outputs.items():
-            self._binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+            self._binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
 
     @property
     def card(self) -> ModelCard:
@@ -54,7 +61,11 @@ class OnnxEngine:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self._notes
+        return (*self._notes, *self._columns.overflow.notes)
+
+    @property
+    def is_fed_events(self) -> bool:
+        return self._card.input == "events"
 
     def new_memory(self) -> None:
         return None
@@ -62,12 +73,33 @@ class OnnxEngine:
     def run(
         self, grid: npt.NDArray[np.float32], memory: Memory | None = None, *, elapsed: float = 1.0
     ) -> Outputs:
+        if self.is_fed_events:
+            raise ValueError(f"{self._card.name} takes raw events, got a grid: use run_events")
         if grid.shape != self._grid.shape[1:]:
             raise ValueError(f"engine takes {self._grid.shape[1:]}, got {grid.shape}")
         self._grid[0] = grid
+        # A bound CPU buffer is copied to the GPU when it is bound.
+        return self._run({} if self._provider == "CPU" else {GRID: self._grid})
+
+    def stage(self, packet: EventPacket) -> Columns:
+        return self._columns.fill(packet)
+
+    def run_staged(
+        self, staged: object, memory: Memory | None = None, *, elapsed: float = 1.0
+    ) -> Outputs:
+        assert isinstance(staged, np.ndarray)
+        return self._run(dict(zip(COLUMNS, staged, strict=True)))
+
+    def run_events(
+        self, packet: EventPacket, memory: Memory | None = None, *, elapsed: float = 1.0
+    ) -> Outputs:
+        return self.run_staged(self.stage(packet), memory, elapsed=elapsed)
+
+    def _run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Outputs:
+        """Bind ``inputs`` anew and run."""
         try:
-            if self._provider != "CPU":  # a bound CPU buffer is copied to the GPU when it is bound
-                self._binding.bind_cpu_input(GRID, self._grid)
+            for name, array in inputs.items():
+                self._binding.bind_cpu_input(name, array)
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # ONNX Runtime's own classes share no base
             raise EngineError(f"{self._provider} failed: {first_line(error)}") from error
@@ -124,5 +156,8 @@ def load(
     check_shapes(engine_path, session, card)
     engine = OnnxEngine(engine_path, session, card, name, notes)
     for _ in range(NUM_WARM_UPS):
-        engine.run(np.zeros(input_shape(card)[1:], np.float32))
+        if card.sensor:
+            engine.run_events(empty_packet(SensorSize(*card.sensor), 0, card.window_us))
+        else:
+            engine.run(np.zeros(input_shape(card)[1:], np.float32))
     return engine
