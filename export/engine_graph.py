@@ -11,9 +11,11 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from export.onnx_shapes import GRID
+from export.onnx_shapes import ELAPSED, GRID, MEMORY, NEXT_MEMORY
+from export.stream_graph import StreamGraph
 from models.card import ModelCard
 from models.encoders.encoder import Encoder
+from models.perception import Perception
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "int8": torch.float32}
 """What a graph computes in, by the card's precision; int8 is made of a float32 graph."""
@@ -48,8 +50,25 @@ def engine_graph(module: nn.Module, card: ModelCard) -> EngineGraph:
     with torch.no_grad():
         module(example)  # an input that it cannot take is told in its own words, not torch's
     dtype = DTYPES[card.precision]
+    if card.is_streaming:
+        return _streaming(module.to(dtype), card, example)
     graph = OrderedOutputs(module.to(dtype), card.outputs, dtype).eval()
     return EngineGraph(module=graph, inputs={GRID: example}, outputs=card.outputs)
+
+
+def _streaming(module: nn.Module, card: ModelCard, example: Tensor) -> EngineGraph:
+    assert isinstance(module, Perception)
+    memory = module.empty_memory(1, card.input_height, card.input_width)
+    graph = StreamGraph(module, card.outputs, tuple(memory), DTYPES[card.precision])
+    return EngineGraph(
+        module=graph.eval(),
+        inputs={
+            GRID: example,
+            ELAPSED: torch.ones(1),
+            **{MEMORY + name: value for name, value in memory.items()},
+        },
+        outputs=(*card.outputs, *(NEXT_MEMORY + name for name in memory)),
+    )
 
 
 class OrderedOutputs(nn.Module):

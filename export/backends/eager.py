@@ -9,13 +9,25 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from export.backends.backend import EngineError, Memory, Outputs
 from models.card import CardError, ModelCard
 from models.model_file import load_model
+from models.perception import Perception
 
 SUFFIX = ".safetensors"
+
+
+class EagerMemory:
+    """The tensors that one stream of a module remembers."""
+
+    def __init__(self, module: Perception, card: ModelCard) -> None:
+        self._empty = module.empty_memory(1, card.input_height, card.input_width)
+        self.tensors = self._empty
+
+    def forget(self) -> None:
+        self.tensors = self._empty  # a step leaves what it was given as it is
 
 
 class EagerEngine:
@@ -41,8 +53,11 @@ class EagerEngine:
     def notes(self) -> tuple[str, ...]:
         return self._notes
 
-    def new_memory(self) -> None:
-        return None
+    def new_memory(self) -> EagerMemory | None:
+        if not self._card.is_streaming:
+            return None
+        assert isinstance(self._module, Perception)
+        return EagerMemory(self._module, self._card)
 
     def run(
         self, grid: npt.NDArray[np.float32], memory: Memory | None = None, *, elapsed: float = 1.0
@@ -52,8 +67,19 @@ class EagerEngine:
         if grid.shape != expected:
             raise ValueError(f"engine takes {expected}, got {grid.shape}")
         with torch.inference_mode():
-            outputs = self._module(torch.from_numpy(grid)[None].to(self._device))
+            events = torch.from_numpy(grid)[None].to(self._device)
+            outputs = self._outputs(events, memory or self.new_memory(), elapsed)
             return {name: outputs[name].float().cpu().numpy() for name in card.outputs}
+
+    def _outputs(self, events: Tensor, memory: Memory | None, elapsed: float) -> dict[str, Tensor]:
+        if not self._card.is_streaming:
+            outputs: dict[str, Tensor] = self._module(events)
+            return outputs
+        assert isinstance(self._module, Perception)
+        assert isinstance(memory, EagerMemory), f"a memory of another backend: {memory}"
+        since = torch.tensor([elapsed], device=self._device)
+        outputs, memory.tensors = self._module.forward_stream(events, since, memory.tensors)
+        return outputs
 
     def on_cpu(self) -> EagerEngine:
         return EagerEngine(self._module, self._card)

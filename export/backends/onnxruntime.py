@@ -11,7 +11,8 @@ import onnxruntime
 
 from export.backends.backend import EngineError, Memory, Outputs
 from export.onnx_card import read_card
-from export.onnx_shapes import GRID, check_shapes, input_shape
+from export.onnx_memory import OnnxMemory
+from export.onnx_shapes import ELAPSED, GRID, check_shapes, input_shape, is_memory
 from export.sessions import first_line, open_session
 from models.card import ModelCard
 
@@ -20,7 +21,10 @@ NUM_WARM_UPS = 2
 
 
 class OnnxEngine:
-    """A session whose input and outputs are buffers bound once, so that a run allocates nothing."""
+    """A session whose inputs and outputs are buffers bound once, so that a run allocates nothing.
+
+    What a stream remembers is bound for each run: see OnnxMemory.
+    """
 
     def __init__(
         self,
@@ -35,14 +39,25 @@ class OnnxEngine:
         self._card = card
         self._provider = provider
         self._notes = notes
-        self._grid = np.zeros(session.get_inputs()[0].shape, np.float32)
+        self._inputs: dict[str, npt.NDArray[np.float32]] = {
+            each.name: np.zeros(each.shape, np.float32)
+            for each in session.get_inputs()
+            if not is_memory(each.name)
+        }
         self._outputs: dict[str, npt.NDArray[np.float32]] = {
-            output.name: np.empty(output.shape, np.float32) for output in session.get_outputs()
+            each.name: np.empty(each.shape, np.float32)
+            for each in session.get_outputs()
+            if not is_memory(each.name)
         }
         self._binding = session.io_binding()
-        self._binding.bind_cpu_input(GRID, self._grid)
+        self._bind_inputs()
         for name, array in self._outputs.items():
             self._binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
+        self._forgetful = self.new_memory()
+
+    def _bind_inputs(self) -> None:
+        for name, array in self._inputs.items():
+            self._binding.bind_cpu_input(name, array)
 
     @property
     def card(self) -> ModelCard:
@@ -56,22 +71,42 @@ class OnnxEngine:
     def notes(self) -> tuple[str, ...]:
         return self._notes
 
-    def new_memory(self) -> None:
-        return None
+    def new_memory(self) -> OnnxMemory | None:
+        if not self._card.is_streaming:
+            return None
+        return OnnxMemory(self._session, "cpu" if self._provider == "CPU" else "cuda")
 
     def run(
         self, grid: npt.NDArray[np.float32], memory: Memory | None = None, *, elapsed: float = 1.0
     ) -> Outputs:
-        if grid.shape != self._grid.shape[1:]:
-            raise ValueError(f"engine takes {self._grid.shape[1:]}, got {grid.shape}")
-        self._grid[0] = grid
+        held = self._inputs[GRID]
+        if grid.shape != held.shape[1:]:
+            raise ValueError(f"engine takes {held.shape[1:]}, got {grid.shape}")
+        held[0] = grid
+        if ELAPSED in self._inputs:
+            self._inputs[ELAPSED][0] = elapsed
+        used = self._memory(memory)
         try:
             if self._provider != "CPU":  # a bound CPU buffer is copied to the GPU when it is bound
-                self._binding.bind_cpu_input(GRID, self._grid)
+                self._bind_inputs()
+            if used is not None:
+                used.bind(self._binding)
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # ONNX Runtime's own classes share no base
             raise EngineError(f"{self._provider} failed: {first_line(error)}") from error
+        if used is not None:
+            used.advance()
         return self._outputs
+
+    def _memory(self, given: Memory | None) -> OnnxMemory | None:
+        """Return the memory for one run; without one, one of nothing."""
+        if self._forgetful is None:
+            return None
+        if given is None:
+            self._forgetful.forget()
+            return self._forgetful
+        assert isinstance(given, OnnxMemory), f"a memory of another backend: {given}"
+        return given
 
     def run_on_device(self, address: int) -> Outputs:
         """Return the raw outputs for a grid that is in the GPU's memory already.
@@ -79,7 +114,7 @@ class OnnxEngine:
         Args:
             address: Of a contiguous (C, input_height, input_width) float32 array that is complete.
         """
-        shape = self._grid.shape
+        shape = self._inputs[GRID].shape
         self._binding.bind_input(GRID, "cuda", 0, np.float32, shape, address)
         self._session.run_with_iobinding(self._binding)
         return self._outputs
