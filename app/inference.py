@@ -8,6 +8,7 @@ import numpy as np
 import numpy.typing as npt
 
 from app.scene import StageLatency
+from app.stream_memory import StreamMemory
 from events.packet import SensorSize, empty_packet
 from events.representations.letterbox import Letterbox
 from events.representations.sliding import SlidingGrid
@@ -18,7 +19,7 @@ from models.results import Prediction
 
 
 class Inference:
-    """Keeps what successive windows share: the letterbox and the sliding grid's ring."""
+    """Keeps what successive windows share: letterbox, sliding grid's ring, the stream's memory."""
 
     def __init__(self, engine: Engine, sensor: SensorSize) -> None:
         card = engine.card
@@ -27,6 +28,7 @@ class Inference:
         self._letterbox = Letterbox(sensor, card.input_height, card.input_width)
         self._grid: SlidingGrid | None = None
         self._last_us = 0
+        self._stream = StreamMemory(engine)
         self._warm_up()
 
     def infer(self, window: Window) -> tuple[Prediction, StageLatency]:
@@ -34,7 +36,9 @@ class Inference:
         started_s = time.perf_counter()
         grid = self._represent(window)
         represented_s = time.perf_counter()
-        outputs = self.engine.run(grid)
+        elapsed = self._stream.elapsed(window)
+        outputs = self.engine.run(grid, self._stream.memory, elapsed=elapsed)
+        self._stream.passed(window)
         inferred_s = time.perf_counter()
         prediction = decode(self.engine.card, outputs, self._letterbox)
         decoded_s = time.perf_counter()
