@@ -11,6 +11,7 @@ import contextlib
 
 import numpy as np
 
+from app.stream_memory import StreamMemory
 from events.packet import SensorSize, empty_packet
 from events.representations.letterbox import Letterbox
 from events.representations.representation import Grid
@@ -25,7 +26,7 @@ NetworkInput = Grid | object
 
 
 class Inference:
-    """Keeps what successive windows share: the letterbox and the sliding grid's ring."""
+    """Keeps what successive windows share: letterbox, sliding grid's ring, the stream's memory."""
 
     def __init__(self, engine: Engine, sensor: SensorSize) -> None:
         card = engine.card
@@ -34,13 +35,14 @@ class Inference:
         self._letterbox = Letterbox(sensor, card.input_height, card.input_width)
         self._grid: SlidingGrid | None = None
         self._last_us = 0
+        self._stream = StreamMemory(engine)
         is_fed_events = isinstance(engine, EventEngine) and engine.is_fed_events
         self._event_engine = engine if is_fed_events else None
         self._warm_up()
 
     def infer(self, window: Window) -> Prediction:
         """Return what the engine says of ``window``: the three steps in a row."""
-        return self.decode(self.run(self.represent(window)))
+        return self.decode(self.run(window, self.represent(window)))
 
     def represent(self, window: Window) -> NetworkInput:
         """Return what the engine takes of a window."""
@@ -48,13 +50,15 @@ class Inference:
             return self._event_engine.stage(window.packet)
         return self._sliding(window).grid(window.packet).copy()
 
-    def run(self, network_input: NetworkInput) -> Outputs:
-        """Return the engine's raw outputs."""
+    def run(self, window: Window, network_input: NetworkInput) -> Outputs:
+        """Return the engine's raw outputs for a window, of what ``represent`` made of it."""
+        memory, elapsed = self._stream.memory, self._stream.elapsed(window)
         if self._event_engine is not None:
-            outputs = self._event_engine.run_staged(network_input)
+            outputs = self._event_engine.run_staged(network_input, memory, elapsed=elapsed)
         else:
             assert isinstance(network_input, np.ndarray)
-            outputs = self.engine.run(network_input)
+            outputs = self.engine.run(network_input, memory, elapsed=elapsed)
+        self._stream.passed(window)
         return {task: array.copy() for task, array in outputs.items()}
 
     def decode(self, outputs: Outputs) -> Prediction:

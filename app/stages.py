@@ -78,7 +78,7 @@ class Stages:
 
         def step(inference: Inference) -> None:
             assert job.network_input is not None
-            job.outputs, job.network_input = inference.run(job.network_input), None
+            job.outputs, job.network_input = inference.run(job.window, job.network_input), None
 
         self._take(step, "infer", job)
 

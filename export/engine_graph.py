@@ -1,12 +1,14 @@
 """EngineGraph: what an engine computes, as a torch module with named inputs and outputs.
 
-The module that was trained stays as it is; what only an engine needs is put around it here.
+The module that was trained stays as it is; what only an engine needs is put around it here, from
+the inside out: outputs in order (a stream's memory among them), decoding, raw events in front.
 """
 
 from __future__ import annotations
 
 import copy
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -15,9 +17,11 @@ from events.packet import SensorSize
 from events.representations.letterbox import Letterbox
 from export.event_input import COLUMNS, NUM_EVENTS, PADDING, SMALLEST_BUCKET
 from export.onnx_shapes import GRID
+from export.stream_graph import stream_graph
 from models.card import ModelCard
 from models.device_decode import DeviceDecode, map_sizes
 from models.encoders.encoder import Encoder
+from models.perception import Perception
 from models.representations.gridder import Gridder, make_gridder
 
 DTYPES = {"fp32": torch.float32, "fp16": torch.float16, "int8": torch.float32}
@@ -32,8 +36,8 @@ class EngineGraph:
     inputs: dict[str, Tensor]
     """An example of each input, by name."""
     outputs: tuple[str, ...]
-    dynamic: dict[str, dict[int, str]] | None = None
-    """By input the names of axes of any length; None where all shapes are fixed."""
+    dynamic: tuple[Any, ...] | None = None
+    """Axes of any length, as torch.export takes them; None where all shapes are fixed."""
 
 
 def engine_graph(module: nn.Module, card: ModelCard) -> EngineGraph:
@@ -55,22 +59,36 @@ def engine_graph(module: nn.Module, card: ModelCard) -> EngineGraph:
             part.fix_input_size(card.input_height, card.input_width)
     with torch.no_grad():
         said = module(example)  # an input that it cannot take is told in its own words, not torch's
-    dtype = DTYPES[card.precision]
+    dtype, decode = DTYPES[card.precision], None
+    if card.sensor is not None and card.is_decoded:
+        decode = DeviceDecode(card, _letterbox(card), map_sizes(said))
     module = module.to(dtype)
-    if card.sensor is None:
-        graph: nn.Module = OrderedOutputs(module, card.outputs, dtype)
-        return EngineGraph(module=graph.eval(), inputs={GRID: example}, outputs=card.outputs)
-    letterbox = Letterbox(SensorSize(*card.sensor), card.input_height, card.input_width)
-    decode = DeviceDecode(card, letterbox, map_sizes(said)) if card.is_decoded else None
-    gridder = make_gridder(card.spec, letterbox, example.device)
+    if card.is_streaming:
+        assert isinstance(module, Perception)
+        inner, inputs, outputs = stream_graph(module, card, example, dtype, decode)
+    else:
+        inner = OrderedOutputs(module, card.outputs, dtype, decode)
+        inputs, outputs = {GRID: example}, card.outputs
+    graph = EngineGraph(module=inner.eval(), inputs=inputs, outputs=outputs)
+    return _from_events(graph, card) if card.input == "events" else graph
+
+
+def _letterbox(card: ModelCard) -> Letterbox:
+    assert card.sensor is not None
+    return Letterbox(SensorSize(*card.sensor), card.input_height, card.input_width)
+
+
+def _from_events(graph: EngineGraph, card: ModelCard) -> EngineGraph:
+    """Put the representation in front of a graph that takes it."""
+    gridder = make_gridder(card.spec, _letterbox(card), graph.inputs[GRID].device)
     gridder.check_duration(card.window_us)
-    graph = FromEvents(gridder, card.window_us, OrderedOutputs(module, card.outputs, dtype, decode))
     padding = torch.full((SMALLEST_BUCKET,), PADDING, dtype=torch.int32)
-    return EngineGraph(
-        module=graph.eval(),
-        inputs={name: padding.clone() for name in COLUMNS},
-        outputs=card.outputs,
-        dynamic={name: {0: NUM_EVENTS} for name in COLUMNS},
+    others = {name: value for name, value in graph.inputs.items() if name != GRID}
+    return replace(
+        graph,
+        module=FromEvents(gridder, card.window_us, graph.module).eval(),
+        inputs={**{name: padding.clone() for name in COLUMNS}, **others},
+        dynamic=(*({0: NUM_EVENTS} for _ in COLUMNS), tuple(None for _ in others)),
     )
 
 

@@ -67,7 +67,7 @@ def _exported(graph: EngineGraph) -> onnx.ModelProto:
                 external_data=False,
                 input_names=list(graph.inputs),
                 output_names=list(graph.outputs),
-                dynamic_shapes=None if graph.dynamic is None else tuple(graph.dynamic.values()),
+                dynamic_shapes=graph.dynamic,
                 report=False,
                 verbose=False,
             )

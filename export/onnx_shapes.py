@@ -14,11 +14,20 @@ if TYPE_CHECKING:
 
 GRID = "events"
 """Name of the input that takes a grid."""
+ELAPSED = "elapsed"
+"""Name of a streaming engine's input that takes the strides since the window before."""
+MEMORY, NEXT_MEMORY = "memory_", "next_memory_"
+"""How the names begin of what a streaming engine remembers, as input and as output."""
 
 
 def input_shape(card: ModelCard) -> tuple[int, int, int, int]:
     """Return (1, C, H, W) of the grid input."""
     return (1, card.spec.num_channels, card.input_height, card.input_width)
+
+
+def is_memory(name: str) -> bool:
+    """Return whether an input or output is a part of what a stream remembers."""
+    return name.startswith((MEMORY, NEXT_MEMORY))
 
 
 def check_shapes(path: Path, session: onnxruntime.InferenceSession, card: ModelCard) -> None:
@@ -29,9 +38,10 @@ def check_shapes(path: Path, session: onnxruntime.InferenceSession, card: ModelC
     }
     if card.input == "events":
         expected = {name: ("tensor(int32)", (NUM_EVENTS,)) for name in COLUMNS}
+    expected |= _stream_inputs(session, card)
     if inputs != expected:
         raise EngineError(f"{path} takes {inputs}, its card says {expected}: export it again")
-    outputs = {item.name: item.shape for item in session.get_outputs()}
+    outputs = {item.name: item.shape for item in session.get_outputs() if not is_memory(item.name)}
     if set(outputs) != set(card.outputs):
         raise EngineError(
             f"{path} gives {', '.join(sorted(outputs))}, its card says {', '.join(card.outputs)}: "
@@ -56,3 +66,17 @@ def check_shapes(path: Path, session: onnxruntime.InferenceSession, card: ModelC
                 f"{path} gives {task} of shape {shape}, its card has {channels.get(task, 0)} "
                 "channels: export it again"
             )
+
+
+def _stream_inputs(
+    session: onnxruntime.InferenceSession, card: ModelCard
+) -> dict[str, tuple[str, tuple[int | str, ...]]]:
+    """Return the other inputs of a streaming engine: what it remembers is what it gives."""
+    if not card.is_streaming:
+        return {}
+    memory = {
+        MEMORY + item.name.removeprefix(NEXT_MEMORY): (item.type, tuple(item.shape))
+        for item in session.get_outputs()
+        if item.name.startswith(NEXT_MEMORY)
+    }
+    return {ELAPSED: ("tensor(float)", (1,)), **memory}

@@ -45,6 +45,14 @@ def bare_engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return write_bare_engine(tmp_path_factory.mktemp("bare_engine"))
 
 
+@pytest.fixture(scope="session", params=["conv_recurrent", "causal_transformer"])
+def stream_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """stream.onnx, which remembers, its model stream.safetensors beside it; not to be changed."""
+    from stream_engine import write_stream_engine
+
+    return write_stream_engine(tmp_path_factory.mktemp("stream_engine"), request.param)
+
+
 @pytest.fixture(autouse=True)
 def no_thread_outlives_its_test() -> Iterator[None]:
     """Fail a test that leaves threads running, and name them."""

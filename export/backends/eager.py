@@ -2,7 +2,8 @@
 
 On the CPU, and as "cuda", it computes eagerly as it was trained: what other engines are compared
 with. As "torch" a GPU takes raw events, in half precision, by CUDA graphs: see DevicePath;
-"torch-compiled" compiles the network first, which takes a minute.
+"torch-compiled" compiles the network first, which takes a minute. What a streaming network
+remembers stays on the device; it is fed grids, and not compiled.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
 from events.packet import EventPacket, SensorSize
 from events.representations.letterbox import Letterbox
@@ -25,12 +26,25 @@ from export.engine_graph import OrderedOutputs
 from export.event_input import check_sensor
 from export.replay import compiled
 from export.staging import Staged
+from export.stream_graph import stream_graph
 from models.card import CardError, ModelCard
 from models.device_decode import DeviceDecode, map_sizes
 from models.model_file import load_model
+from models.perception import Perception
 
 SUFFIX = ".safetensors"
 PROVIDERS = ("auto", "cpu", "cuda", "torch", "torch-compiled")
+
+
+class EagerMemory:
+    """The tensors that one stream of a module remembers."""
+
+    def __init__(self, module: Perception, card: ModelCard) -> None:
+        self._empty = module.empty_memory(1, card.input_height, card.input_width)
+        self.tensors = self._empty
+
+    def forget(self) -> None:
+        self.tensors = self._empty  # a step leaves what it was given as it is
 
 
 class EagerEngine:
@@ -86,10 +100,13 @@ class EagerEngine:
     @property
     def is_fed_events(self) -> bool:
         is_fast = self._device.type == "cuda" and self._dtype == torch.float16
-        return self._card.input == "events" or is_fast
+        return self._card.input == "events" or (is_fast and not self._card.is_streaming)
 
-    def new_memory(self) -> None:
-        return None
+    def new_memory(self) -> EagerMemory | None:
+        if not self._card.is_streaming:
+            return None
+        assert isinstance(self._on_device, Perception)
+        return EagerMemory(self._on_device, self._card)
 
     def run(
         self, grid: npt.NDArray[np.float32], memory: Memory | None = None, *, elapsed: float = 1.0
@@ -102,14 +119,14 @@ class EagerEngine:
             grids = torch.from_numpy(grid)[None].to(self._device)
             if self._network is None:
                 self._network = self._made_network(grids)
-            outputs = dict(zip(card.outputs, self._network(grids), strict=True))
+            outputs = self._said(self._network, grids, memory or self.new_memory(), elapsed)
             return {name: output.cpu().numpy() for name, output in outputs.items()}
 
     def stage(self, packet: EventPacket) -> object:
         card = self._card
         if card.sensor is not None:
             check_sensor(card, packet.sensor)
-        if self._device.type == "cpu":
+        if self._device.type == "cpu" or card.is_streaming:
             letterbox = Letterbox(packet.sensor, card.input_height, card.input_width)
             return card.spec.network_input(packet, letterbox)
         if self._path is None or self._path.sensor != packet.sensor:
@@ -133,6 +150,19 @@ class EagerEngine:
     ) -> Outputs:
         return self.run_staged(self.stage(packet), memory, elapsed=elapsed)
 
+    def _said(
+        self, network: nn.Module, grids: Tensor, memory: Memory | None, elapsed: float
+    ) -> dict[str, Tensor]:
+        """Return the outputs by name, and take ``memory``, if any, a window further."""
+        names = self._card.outputs
+        if memory is None:
+            return dict(zip(names, network(grids), strict=True))
+        assert isinstance(memory, EagerMemory), f"a memory of another backend: {memory}"
+        since = torch.tensor([elapsed], device=self._device)
+        said = network(grids, since, *memory.tensors.values())
+        memory.tensors = dict(zip(memory.tensors, said[len(names) :], strict=True))
+        return dict(zip(names, said, strict=False))
+
     def on_cpu(self) -> EagerEngine:
         return EagerEngine(self._module, self._card)
 
@@ -140,14 +170,19 @@ class EagerEngine:
         """Drop nothing by hand: the module frees its memory with its last reference."""
 
     def _made_network(self, example: torch.Tensor) -> nn.Module:
-        """Return what takes grids and gives the card's outputs."""
+        """Return what takes grids, and of a stream its memory, and gives the card's outputs."""
         card, decode = self._card, None
+        network: nn.Module
         if card.is_decoded and card.sensor:
             letterbox = Letterbox(SensorSize(*card.sensor), card.input_height, card.input_width)
             sizes = map_sizes(self._on_device(example.to(self._dtype)))
             decode = DeviceDecode(card, letterbox, sizes)
-        network: nn.Module = OrderedOutputs(self._on_device, card.outputs, self._dtype, decode)
-        network = network.eval().to(self._device)
+        if card.is_streaming:
+            assert isinstance(self._on_device, Perception)
+            network, _, _ = stream_graph(self._on_device, card, example, self._dtype, decode)
+            return network.eval()
+        network = OrderedOutputs(self._on_device, card.outputs, self._dtype, decode).eval()
+        network = network.to(self._device)
         if self._is_compiled:
             network, notes = compiled(network, example)
             self._notes = (*self._notes, *notes)

@@ -14,7 +14,8 @@ from events.packet import EventPacket, SensorSize, empty_packet
 from export.backends.backend import EngineError, Memory, Outputs
 from export.event_input import COLUMNS, Columns, EventColumns
 from export.onnx_card import read_card
-from export.onnx_shapes import GRID, check_shapes, input_shape
+from export.onnx_memory import OnnxMemory
+from export.onnx_shapes import ELAPSED, GRID, check_shapes, input_shape, is_memory
 from export.sessions import first_line, open_session
 from models.card import ModelCard
 
@@ -24,7 +25,10 @@ NUM_WARM_UPS = 2
 
 
 class OnnxEngine:
-    """A session whose input and outputs are buffers bound once, so that a run allocates nothing."""
+    """A session whose inputs and outputs are buffers bound once, so that a run allocates nothing.
+
+    What a stream remembers is bound for each run: see OnnxMemory.
+    """
 
     def __init__(
         self,
@@ -40,16 +44,22 @@ class OnnxEngine:
         self._provider = provider
         self._notes = notes
         self._columns = EventColumns(card)
-        self._grid = np.zeros(input_shape(card), np.float32)
+        self._inputs: dict[str, npt.NDArray[np.float32]] = {
+            each.name: np.zeros(each.shape, np.float32)
+            for each in session.get_inputs()
+            if each.name in (GRID, ELAPSED)
+        }
         self._outputs: dict[str, npt.NDArray[Any]] = {
-            output.name: np.empty(output.shape, TYPES[output.type])
-            for output in session.get_outputs()
+            each.name: np.empty(each.shape, TYPES[each.type])
+            for each in session.get_outputs()
+            if not is_memory(each.name)
         }
         self._binding = session.io_binding()
-        if not self.is_fed_events:
-            self._binding.bind_cpu_input(GRID, self._grid)
+        for name, array in self._inputs.items():
+            self._binding.bind_cpu_input(name, array)
         for name, array in self._outputs.items():
             self._binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
+        self._forgetful = self.new_memory()
 
     @property
     def card(self) -> ModelCard:
@@ -67,19 +77,21 @@ class OnnxEngine:
     def is_fed_events(self) -> bool:
         return self._card.input == "events"
 
-    def new_memory(self) -> None:
-        return None
+    def new_memory(self) -> OnnxMemory | None:
+        if not self._card.is_streaming:
+            return None
+        return OnnxMemory(self._session, "cpu" if self._provider == "CPU" else "cuda")
 
     def run(
         self, grid: npt.NDArray[np.float32], memory: Memory | None = None, *, elapsed: float = 1.0
     ) -> Outputs:
         if self.is_fed_events:
             raise ValueError(f"{self._card.name} takes raw events, got a grid: use run_events")
-        if grid.shape != self._grid.shape[1:]:
-            raise ValueError(f"engine takes {self._grid.shape[1:]}, got {grid.shape}")
-        self._grid[0] = grid
-        # A bound CPU buffer is copied to the GPU when it is bound.
-        return self._run({} if self._provider == "CPU" else {GRID: self._grid})
+        held = self._inputs[GRID]
+        if grid.shape != held.shape[1:]:
+            raise ValueError(f"engine takes {held.shape[1:]}, got {grid.shape}")
+        held[0] = grid
+        return self._run({}, memory, elapsed)
 
     def stage(self, packet: EventPacket) -> Columns:
         return self._columns.fill(packet)
@@ -88,22 +100,43 @@ class OnnxEngine:
         self, staged: object, memory: Memory | None = None, *, elapsed: float = 1.0
     ) -> Outputs:
         assert isinstance(staged, np.ndarray)
-        return self._run(dict(zip(COLUMNS, staged, strict=True)))
+        return self._run(dict(zip(COLUMNS, staged, strict=True)), memory, elapsed)
 
     def run_events(
         self, packet: EventPacket, memory: Memory | None = None, *, elapsed: float = 1.0
     ) -> Outputs:
         return self.run_staged(self.stage(packet), memory, elapsed=elapsed)
 
-    def _run(self, inputs: Mapping[str, npt.NDArray[Any]]) -> Outputs:
-        """Bind ``inputs`` anew and run."""
+    def _run(
+        self, columns: Mapping[str, npt.NDArray[Any]], memory: Memory | None, elapsed: float
+    ) -> Outputs:
+        """Run on what ``_inputs`` hold, and raw events, if any."""
+        if ELAPSED in self._inputs:
+            self._inputs[ELAPSED][0] = elapsed
+        # A bound CPU buffer is copied to the GPU when it is bound.
+        bound = columns if self._provider == "CPU" else {**self._inputs, **columns}
+        used = self._memory(memory)
         try:
-            for name, array in inputs.items():
+            for name, array in bound.items():
                 self._binding.bind_cpu_input(name, array)
+            if used is not None:
+                used.bind(self._binding)
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # ONNX Runtime's own classes share no base
             raise EngineError(f"{self._provider} failed: {first_line(error)}") from error
+        if used is not None:
+            used.advance()
         return self._outputs
+
+    def _memory(self, given: Memory | None) -> OnnxMemory | None:
+        """Return the memory for one run; without one, one of nothing."""
+        if self._forgetful is None:
+            return None
+        if given is None:
+            self._forgetful.forget()
+            return self._forgetful
+        assert isinstance(given, OnnxMemory), f"a memory of another backend: {given}"
+        return given
 
     def run_on_device(self, address: int) -> Outputs:
         """Return the raw outputs for a grid that is in the GPU's memory already.
@@ -111,7 +144,7 @@ class OnnxEngine:
         Args:
             address: Of a contiguous (C, input_height, input_width) float32 array that is complete.
         """
-        shape = self._grid.shape
+        shape = self._inputs[GRID].shape
         self._binding.bind_input(GRID, "cuda", 0, np.float32, shape, address)
         self._session.run_with_iobinding(self._binding)
         return self._outputs

@@ -163,9 +163,8 @@ def test_a_run_goes_from_an_aligned_encoder_to_a_model_that_opens(
     module, card = load_model(path)
     aligned, _ = load_model(tmp_path / "aligned.safetensors")
     events = torch.randn(1, 5, SIZE, SIZE)
-    patches = aligned.encoder.tokens(events).patches_BND
     assert module.temporal is not None
-    expected = module.temporal.frame(patches).transpose(1, 2).unflatten(2, (2, 2))
+    expected = module.temporal.frame(aligned.encoder.tokens(events).map)
     torch.testing.assert_close(module(events)["tokens"], expected)
     assert card.temporal == describe_encoder(TEMPORAL)
 
