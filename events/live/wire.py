@@ -25,8 +25,8 @@ from events.packet import SensorSize
 HEADER = struct.Struct("<cxxxxxxxQQQQ")
 """Kind, bytes of payload or events in the ring, looked_us, events lost, events that wait behind."""
 READY, OPENED, BATCH, ENDED, ANSWER = b"R", b"O", b"B", b"E", b"A"
-MAX_BACKLOG_EVENTS = 2_000_000
-"""32 MB: two seconds of a busy sensor; beyond it the oldest are dropped and counted."""
+MAX_BACKLOG_EVENTS = 1_000_000
+"""16 MB besides the ring; beyond it the oldest are dropped and counted."""
 NUM_PARTS = 4
 """A batch of more than such a part of the ring is told in several."""
 
