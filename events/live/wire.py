@@ -193,4 +193,4 @@ def _report(kind: bytes, text: dict[str, Any]) -> Report | Ready | Answer:
 def control_of(text: dict[str, Any]) -> Control:
     """Return a control that went through JSON, which knows no tuples."""
     value = tuple(text["value"]) if isinstance(text["value"], list) else text["value"]
-    return Control(**{**text, "value": value, "choices": tuple(text["choices"])})
+    return Control(**{**text, "value": value, "choices": tuple(text.get("choices", ()))})
