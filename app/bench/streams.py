@@ -69,6 +69,18 @@ def at_rate(clip: EventPacket, events_per_s: float) -> EventPacket:
     return EventPacket(events, clip.sensor, 0, duration_us)
 
 
+def looped(clip: EventPacket, start_us: int, end_us: int) -> EventArray:
+    """Return the events in [start_us, end_us) of a clip that repeats for ever from time 0 on."""
+    parts = []
+    for loop in range(start_us // clip.duration_us, -(-end_us // clip.duration_us)):
+        offset_us = loop * clip.duration_us - clip.start_us
+        found = clip.between(start_us - offset_us, end_us - offset_us).events
+        part = copy_events(found, np.empty(len(found), EVENT_DTYPE))
+        part["t"] += offset_us
+        parts.append(part)
+    return join_events(parts)
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Bursts:
     """Stretches in which the clip is played ``factor`` times as fast."""
@@ -134,18 +146,7 @@ class LoopedSource(Playback):
             start_us, end_us = span
             is_burst = self._bursts is not None and self._bursts.is_in(start_us)
             clip = self._burst_clip if is_burst else self._clip
-            events = join_events(list(_looped(clip, start_us, end_us)))
-            yield EventPacket(events, clip.sensor, start_us, end_us)
-
-
-def _looped(clip: EventPacket, start_us: int, end_us: int) -> Iterator[EventArray]:
-    """Yield the events in [start_us, end_us) of a clip that repeats for ever, loop by loop."""
-    for loop in range(start_us // clip.duration_us, -(-end_us // clip.duration_us)):
-        offset_us = loop * clip.duration_us - clip.start_us
-        found = clip.between(start_us - offset_us, end_us - offset_us).events
-        part = copy_events(found, np.empty(len(found), EVENT_DTYPE))
-        part["t"] += offset_us
-        yield part
+            yield EventPacket(looped(clip, start_us, end_us), clip.sensor, start_us, end_us)
 
 
 class RandomSource(LoopedSource):

@@ -128,11 +128,12 @@ class Display:
         self._draw_picture()
         self._show_position()
         now_s = time.monotonic()
+        # One in a tick: together they would hold up the next one.
         if self._is_due("meaning", MEANING_S, now_s):
             self._show_meaning()
-        if self._is_due("figures", FIGURES_S, now_s):
+        elif self._is_due("figures", FIGURES_S, now_s):
             self._show_figures()
-        if self._is_due("preview", PREVIEW_S, now_s):
+        elif self._is_due("preview", PREVIEW_S, now_s):
             self._show_previews()
 
     @property

@@ -14,8 +14,8 @@ import numpy as np
 
 from events.packet import EVENT_DTYPE, EventArray
 
-CAPACITY = 1 << 18
-"""Events: 4 MB, a quarter of a second of a busy sensor; small enough for a processor's cache."""
+CAPACITY = 1 << 21
+"""Events: 32 MB, a fifth of a second at 10 million a second: a reader may be held up so long."""
 HEAD_BYTES = mmap.PAGESIZE
 WRITTEN, READ = 0, 64 // 8
 """Where in the head, in int64, the two counts lie: on cache lines of their own."""

@@ -25,8 +25,8 @@ from events.packet import SensorSize
 HEADER = struct.Struct("<cxxxxxxxQQQQ")
 """Kind, bytes of payload or events in the ring, looked_us, events lost, events that wait behind."""
 READY, OPENED, BATCH, ENDED, ANSWER = b"R", b"O", b"B", b"E", b"A"
-MAX_BACKLOG_EVENTS = 2_000_000
-"""32 MB: two seconds of a busy sensor; beyond it the oldest are dropped and counted."""
+MAX_BACKLOG_EVENTS = 1_000_000
+"""16 MB besides the ring; beyond it the oldest are dropped and counted."""
 NUM_PARTS = 4
 """A batch of more than such a part of the ring is told in several."""
 
@@ -193,4 +193,4 @@ def _report(kind: bytes, text: dict[str, Any]) -> Report | Ready | Answer:
 def control_of(text: dict[str, Any]) -> Control:
     """Return a control that went through JSON, which knows no tuples."""
     value = tuple(text["value"]) if isinstance(text["value"], list) else text["value"]
-    return Control(**{**text, "value": value, "choices": tuple(text["choices"])})
+    return Control(**{**text, "value": value, "choices": tuple(text.get("choices", ()))})

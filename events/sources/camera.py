@@ -13,6 +13,9 @@ from events.live.live_source import LiveSource
 from events.live.open_device import FoundCamera, find_cameras, open_camera
 from events.sources.source import SourceError
 
+OPEN_LIMIT_S = 10.0
+"""For a camera to be found, loaded with its firmware and opened in a child process."""
+
 
 class CameraSource(LiveSource):
     """Opens the camera with a serial number, or the first one found; events only.
@@ -38,7 +41,7 @@ class CameraSource(LiveSource):
         if in_child and os.name != "posix":
             raise SourceError(f"{name}: reading in a child process needs Linux or macOS")
         acquisition: Acquisition = (
-            ChildAcquisition(name)
+            ChildAcquisition(name, connect_limit_s=OPEN_LIMIT_S)
             if in_child
             else DvAcquisition(lambda: open_camera(serial, cameras))
         )
@@ -64,4 +67,6 @@ class CameraSource(LiveSource):
     def _explain(self, reason: str) -> str:
         if reason == CLOSED:
             return f"{self.name} was unplugged: plug it in and open it again"
+        if "did not answer" in reason:
+            return f"{self.name} did not open within {OPEN_LIMIT_S:g} s: plug it in again"
         return reason
