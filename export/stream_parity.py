@@ -1,0 +1,52 @@
+"""Parity of a streaming engine: window after window, against the model's pass over all of them."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator
+
+import torch
+from torch import Tensor
+
+from export.backends.backend import Engine
+from export.parity import Grid, Pair, ParityReport, report_on
+from models.perception import Perception
+
+
+def compare_stream(module: Perception, engine: Engine, grids: Iterable[Grid]) -> ParityReport:
+    """Run an engine with a memory over consecutive windows; the offline causal pass is the truth.
+
+    Args:
+        module: In eval mode, on the CPU.
+        engine: Made of it; its card streams.
+        grids: (C, input_height, input_width) of each window, a stride apart.
+
+    Raises:
+        ValueError: there are no grids.
+    """
+    return report_on(_pairs(module, engine, grids), engine.provider, is_relative=True)
+
+
+@torch.inference_mode()
+def _pairs(module: Perception, engine: Engine, grids: Iterable[Grid]) -> Iterator[Pair]:
+    started_s = time.perf_counter()
+    kept: list[Grid] = []
+    maps: list[list[Tensor]] = []
+    for grid in grids:
+        kept.append(grid)
+        maps.append(module.encoded(torch.from_numpy(grid)[None]))
+    if not kept:
+        return
+    assert module.temporal is not None
+    last = torch.stack([each[-1] for each in maps], dim=1)
+    behind = module.temporal.sequence(last, torch.ones(last.shape[:2]))
+    encoding_s = (time.perf_counter() - started_s) / len(kept)
+    memory = engine.new_memory()
+    for i, grid in enumerate(kept):
+        started_s = time.perf_counter()
+        said = module.said([*maps[i][:-1], behind[:, i]])
+        expected = {name: value.float().numpy() for name, value in said.items()}
+        between_s = time.perf_counter()
+        found = engine.run(grid, memory)
+        ended_s = time.perf_counter()
+        yield Pair(expected, found, encoding_s + between_s - started_s, ended_s - between_s)
