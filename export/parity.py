@@ -6,13 +6,14 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from events.packet import EventPacket
 from export.backends import eager, onnxruntime
-from export.backends.backend import Engine, EventEngine, Outputs
+from export.backends.backend import Engine, EventEngine, Memory, Outputs
 from models.card import DEPTH_M, LABELS, TOKENS
 
 Grid = npt.NDArray[np.float32]
@@ -30,6 +31,11 @@ class Tolerance:
     """Mean over pixels of |engine - model| / model."""
     min_token_cosine: float = 0.9999
     """Mean over a bare encoder's cells of the cosine between the engine's and the model's token."""
+
+    @staticmethod
+    def stream() -> Tolerance:
+        """For engines that stream in fp32: that they remember must not be seen."""
+        return Tolerance(max_abs_error=1e-4)
 
     @staticmethod
     def half() -> Tolerance:
@@ -58,7 +64,8 @@ class ParityReport:
 
     num_windows: int
     max_abs_error: float
-    """Over all outputs and windows; of tokens, in units of the model's root mean square."""
+    """Over all outputs and windows; of tokens, in units of the model's root mean square; of a
+    stream's other outputs, in units of the model's largest value in the window, or of 1."""
     recognition_agreement: float | None
     """Share of windows whose likeliest label is the model's."""
     segmentation_agreement: float | None
@@ -126,18 +133,42 @@ def compare(
     return compare_engines(model, onnxruntime.load(engine_path, provider=provider), grids)
 
 
+class Pair(NamedTuple):
+    """What a model and an engine say of one window, and how long they took."""
+
+    expected: Outputs
+    found: Outputs
+    model_s: float
+    engine_s: float
+
+
 def compare_engines(
     model: Engine, engine: Engine, windows: Iterable[Grid | EventPacket]
 ) -> ParityReport:
-    """Run two engines on the same grids, or raw events; ``model`` is the truth."""
-    rows = []
-    model_s, engine_s = [], []
-    for window in windows:
-        expected, duration_s = _timed(model, window)
-        model_s.append(duration_s)
-        found, duration_s = _timed(engine, window)
-        engine_s.append(duration_s)
-        rows.append(_difference(expected, found))
+    """Run two engines on the same grids, or raw events; ``model`` is the truth.
+
+    Raises:
+        ValueError: there are no windows.
+    """
+    return report_on((_both(model, engine, window) for window in windows), engine.provider)
+
+
+def report_on(pairs: Iterable[Pair], provider: str, *, is_relative: bool = False) -> ParityReport:
+    """Return what comparing them finds.
+
+    Args:
+        pairs: Of each window.
+        provider: What ran the engine.
+        is_relative: Whether errors are in units of the model's largest value, as a stream's.
+
+    Raises:
+        ValueError: there are none.
+    """
+    rows, model_s, engine_s = [], [], []
+    for pair in pairs:
+        rows.append(_difference(pair.expected, pair.found, is_relative=is_relative))
+        model_s.append(pair.model_s)
+        engine_s.append(pair.engine_s)
     if not rows:
         raise ValueError("parity needs at least one window, got none")
 
@@ -153,25 +184,36 @@ def compare_engines(
         token_cosine=mean(TOKENS),
         model_ms=1e3 * float(np.median(model_s)),
         engine_ms=1e3 * float(np.median(engine_s)),
-        provider=engine.provider,
+        provider=provider,
     )
 
 
-def _timed(engine: Engine, window: Grid | EventPacket) -> tuple[Outputs, float]:
+def _both(model: Engine, engine: Engine, window: Grid | EventPacket) -> Pair:
+    expected, model_s = timed(model, window)
+    found, engine_s = timed(engine, window)
+    return Pair(expected, found, model_s, engine_s)
+
+
+def timed(
+    engine: Engine, window: Grid | EventPacket, memory: Memory | None = None
+) -> tuple[Outputs, float]:
+    """Return what an engine says of one window, and the seconds that it took."""
     started_s = time.perf_counter()
     if isinstance(window, EventPacket):
         assert isinstance(engine, EventEngine)
-        outputs = engine.run_events(window)
+        outputs = engine.run_events(window, memory)
     else:
-        outputs = engine.run(window)
+        outputs = engine.run(window, memory)
     return outputs, time.perf_counter() - started_s
 
 
-def _difference(expected: Outputs, found: Outputs) -> dict[str, float]:
+def _difference(expected: Outputs, found: Outputs, *, is_relative: bool) -> dict[str, float]:
     """Return the largest error, and by output how far the labels, depths or tokens agree."""
-    spread = {k: _rms(expected[k]) if k == TOKENS else 1.0 for k in expected}
     raw = set(expected) - {LABELS, DEPTH_M}  # those are rounded: a hair may be a whole step
-    errors = {k: float(np.abs(found[k] - expected[k]).max()) / spread[k] for k in raw}
+    spread = {k: max(1.0, _largest(expected[k])) if is_relative else 1.0 for k in raw}
+    if TOKENS in expected:
+        spread[TOKENS] = _rms(expected[TOKENS])
+    errors = {k: _largest(found[k] - expected[k]) / spread[k] for k in raw}
     row = {"max_abs": max(errors.values(), default=0.0)}
     for task in ("recognition", "segmentation"):
         if task in expected:
@@ -184,6 +226,10 @@ def _difference(expected: Outputs, found: Outputs) -> dict[str, float]:
     if TOKENS in expected:
         row[TOKENS] = _cosine(expected[TOKENS], found[TOKENS])
     return row
+
+
+def _largest(values: Grid) -> float:
+    return float(np.abs(values).max())
 
 
 def _rms(values: Grid) -> float:

@@ -18,7 +18,9 @@ from models.card import ModelCard
 def grids_of(
     source: Source, card: ModelCard, num_windows: int
 ) -> Iterator[npt.NDArray[np.float32]]:
-    """Yield up to ``num_windows`` new (C, input_height, input_width) grids, half a window apart.
+    """Yield up to ``num_windows`` new (C, input_height, input_width) grids.
+
+    They are half a window apart; those of a network that streams, its stride.
 
     Args:
         source: Opened and closed here.
@@ -32,7 +34,8 @@ def grids_of(
 
 def packets_of(source: Source, card: ModelCard, num_windows: int) -> Iterator[EventPacket]:
     """Yield the same windows as raw events, brought to the card's sensor where it has one."""
-    config = WindowConfig(length_us=card.window_us, stride_us=max(card.window_us // 2, 1))
+    stride_us = card.stride_us if card.is_streaming else max(card.window_us // 2, 1)
+    config = WindowConfig(length_us=card.window_us, stride_us=stride_us)
     with source:
         if isinstance(source, Seekable):
             source.set_speed(math.inf)

@@ -61,7 +61,7 @@ class Perception(nn.Module):
         """
         if self.is_prompted:
             return {"recognition": self.heads["recognition"](self.tokens(events).embedding_BE)}
-        return self._said(self.maps(events) if self.heads else [self.tokens(events).map])
+        return self.said(self.maps(events) if self.heads else [self.tokens(events).map])
 
     def maps(self, events: Tensor) -> list[Tensor]:
         """Return the feature maps of (B, C, H, W) representations, as the heads take them."""
@@ -95,9 +95,9 @@ class Perception(nn.Module):
             elapsed_B: Strides since each stream's window before; see Temporal.
             memory: From ``empty_memory``, or of the window before.
         """
-        *maps, last = self._encoded(events)
+        *maps, last = self.encoded(events)
         last, memory = self._remembering.step(last, elapsed_B, memory)
-        return self._said([*maps, last]), memory
+        return self.said([*maps, last]), memory
 
     def forward_sequence(self, events: Tensor, elapsed_BS: Tensor) -> dict[str, Tensor]:
         """Return the outputs, (B, S, ...), for (B, S, C, H, W) windows of B streams from the start.
@@ -105,10 +105,24 @@ class Perception(nn.Module):
         Equal to ``forward_stream`` of one after the other.
         """
         shape = events.shape[:2]
-        *maps, last = self._encoded(events.flatten(0, 1))
+        *maps, last = self.encoded(events.flatten(0, 1))
         last = self._remembering.sequence(last.unflatten(0, shape), elapsed_BS).flatten(0, 1)
-        outputs = self._said([*maps, last])
+        outputs = self.said([*maps, last])
         return {name: value.unflatten(0, shape) for name, value in outputs.items()}
+
+    def encoded(self, events: Tensor) -> list[Tensor]:
+        """Return the encoder's maps, or its tokens as one map where no head reads the others.
+
+        The last of them is what the temporal part takes.
+        """
+        if not self.heads:
+            return [self.encoder.tokens(events).map]
+        maps: list[Tensor] = self.encoder(events)
+        return maps
+
+    def said(self, maps: list[Tensor]) -> dict[str, Tensor]:
+        """Return the outputs for maps as ``encoded`` gives them, the last behind the temporal."""
+        return self.answer(maps) if self.heads else {TOKENS: maps[-1]}
 
     def answer(self, maps: list[Tensor]) -> dict[str, Tensor]:
         """Return each task's raw output for the encoder's maps."""
@@ -124,16 +138,6 @@ class Perception(nn.Module):
         if self.temporal is None:
             return map_BDHW
         return self.temporal.first(map_BDHW) if self.is_streaming else self.temporal.frame(map_BDHW)
-
-    def _encoded(self, events: Tensor) -> list[Tensor]:
-        """Return the encoder's maps, or where nothing but its tokens is asked for, these alone."""
-        maps: list[Tensor] = (
-            self.encoder(events) if self.heads else [self.encoder.tokens(events).map]
-        )
-        return maps
-
-    def _said(self, maps: list[Tensor]) -> dict[str, Tensor]:
-        return self.answer(maps) if self.heads else {TOKENS: maps[-1]}
 
     @property
     def _remembering(self) -> Temporal:

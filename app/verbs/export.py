@@ -19,8 +19,10 @@ from app.sizes import check_input_size, width_and_height
 if TYPE_CHECKING:
     from events.packet import EventPacket
     from export.parity import Grid
+    from models.card import ModelCard
 
 DEFAULT_NUM_WINDOWS = 32
+DEFAULT_NUM_STREAMED = 200
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -35,8 +37,17 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="what to compare engine and model on (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
-        "--windows", type=int, default=DEFAULT_NUM_WINDOWS, metavar="N",
-        help="windows to compare on (default: %(default)s)",
+        "--windows", type=int, metavar="N",
+        help=f"windows to compare on (default: {DEFAULT_NUM_WINDOWS}; consecutive ones of a "
+        f"stream: {DEFAULT_NUM_STREAMED})",
+    )  # fmt: skip
+    parser.add_argument(
+        "--streaming", action="store_true",
+        help="let the engine remember earlier windows, where the model can",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-gap-ms", type=int, metavar="N",
+        help="longest time between two windows over which it remembers (default: the model's)",
     )  # fmt: skip
     parser.add_argument(
         "--input-size", metavar="WxH", type=width_and_height,
@@ -61,6 +72,7 @@ def run(args: argparse.Namespace) -> int:
     from export.backends.eager import EagerEngine
     from export.onnx_graph import write_onnx
     from export.parity import Tolerance, compare_engines
+    from export.stream_parity import compare_stream
     from export.stretch import grids_of, packets_of
     from models.model_file import load_model
 
@@ -76,7 +88,9 @@ def run(args: argparse.Namespace) -> int:
             check_input_size(card, module.encoder.strides[-1])
         if args.events:
             card = replace(card, input="events", sensor=args.events, is_decoded=args.decoded)
-        tolerance = Tolerance.half() if args.fp16 else Tolerance()
+        card = _streaming(card, args)
+        tolerance = Tolerance.stream() if card.is_streaming else Tolerance()
+        tolerance = Tolerance.half() if args.fp16 else tolerance
         _say(f"exporting {card.name}{' in half precision' if args.fp16 else ''}")
         card = replace(card, precision="fp16" if args.fp16 else "fp32")
         write_onnx(module, card, unproven)
@@ -87,16 +101,16 @@ def run(args: argparse.Namespace) -> int:
             _say("quantising MatMul and Gemm to int8")
             to_int8(unproven, unproven)
         _say(f"comparing engine and model on {args.recording}")
-        windows: Iterator[Grid | EventPacket] = (
-            packets_of(source, card, args.windows)
-            if args.events
-            else grids_of(source, card, args.windows)
-        )
+        usual = DEFAULT_NUM_STREAMED if card.is_streaming else DEFAULT_NUM_WINDOWS
+        take_windows = packets_of if args.events else grids_of
+        windows = take_windows(source, card, args.windows or usual)
         engine = onnxruntime.load(unproven, provider="cpu")
         with interrupt_flag() as interrupted:  # an exception may get lost in a runtime's callback
-            report = compare_engines(
-                EagerEngine(module, card), engine, _until(interrupted, windows)
-            )
+            windows = _until(interrupted, windows)
+            if card.is_streaming:
+                report = compare_stream(module, engine, windows)
+            else:
+                report = compare_engines(EagerEngine(module, card), engine, windows)
         _say(str(report))
         failures = report.failures(tolerance)
         if failures:
@@ -114,10 +128,29 @@ def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot work before anything slow happens."""
     check_suffix(args.output, "the engine", ".onnx")
     check_writable(args.output, overwrite=args.overwrite)
-    if args.windows < 1:
-        raise UserError(f"--windows must be at least 1, got {args.windows}")
     if args.decoded and not args.events:
         raise UserError("--decoded needs the sensor: give --events WxH too")
+    if args.decoded and args.streaming:
+        raise UserError("--decoded goes without --streaming: leave one of them out")
+    for name in ("windows", "max_gap_ms"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+
+
+def _streaming(card: ModelCard, args: argparse.Namespace) -> ModelCard:
+    """Return the card of an engine that remembers, if it is to."""
+    if args.streaming and not card.temporal:
+        raise UserError(
+            f"{args.model} has no part that remembers: leave --streaming out, or train a model "
+            "that has one, such as `saccade train default_streaming`"
+        )
+    card = replace(card, is_streaming=card.is_streaming or args.streaming)
+    if args.max_gap_ms is None:
+        return card
+    if not card.is_streaming:
+        raise UserError("--max-gap-ms goes with --streaming: this engine remembers nothing")
+    return replace(card, max_gap_us=1_000 * args.max_gap_ms)
 
 
 def _until(
