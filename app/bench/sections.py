@@ -23,6 +23,8 @@ class Request:
     """To decode; None makes one."""
     engine: Path | None = None
     """None is the engine that ships with Saccade."""
+    is_gpu_wanted: bool = False
+    """Whether the GPU's table was asked for by name: without one, its paths run on the CPU."""
 
     @property
     def engine_path(self) -> Path:
@@ -114,7 +116,7 @@ def _window(request: Request) -> Iterator[Row]:
 def _gpu(request: Request) -> Iterator[Row]:
     from app.bench import gpu
 
-    return gpu.rows(request.engine_path)
+    return gpu.rows(request.engine_path, needs_gpu=not request.is_gpu_wanted)
 
 
 def _training(request: Request) -> Iterator[Row]:

@@ -27,7 +27,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine", type=Path, metavar="E", help="default: the one that ships with Saccade"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument(
+    sections = parser.add_mutually_exclusive_group()
+    sections.add_argument(
+        "--gpu", action="store_true",
+        help="only the GPU's table: raw events to decoded predictions by each way that starts",
+    )  # fmt: skip
+    sections.add_argument(
         "--only", nargs="+", metavar="SECTION",
         help="sections to run, such as: engine pipeline; default: all",
     )  # fmt: skip
@@ -35,7 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
-    machine = machine_line()
+    machine = f"{machine_line()}, {_gpu_line()}" if args.gpu else machine_line()
     if not args.json:
         print(machine)  # noqa: T201
     found = []
@@ -55,8 +60,8 @@ def _rows(args: argparse.Namespace) -> Iterator[Row]:
     unknown = sorted(set(args.only or ()) - set(SECTIONS))
     if unknown:
         raise UserError(f"no section {', '.join(unknown)}: choose from {', '.join(SECTIONS)}")
-    request = Request(recording=args.input, engine=args.engine)
-    for section in args.only or SECTIONS:
+    request = Request(recording=args.input, engine=args.engine, is_gpu_wanted=args.gpu)
+    for section in ["gpu"] if args.gpu else args.only or SECTIONS:
         yield from SECTIONS[section](request)
 
 
@@ -71,6 +76,15 @@ def machine_line() -> str:
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     return f"{model}, {cores} cores{load}, {system}"
+
+
+def _gpu_line() -> str:
+    """Return the GPU's name, or that there is none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return "no GPU: its paths run on the CPU"
+    return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
 
 
 def _print(row: Row, *, is_new: bool) -> None:

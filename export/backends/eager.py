@@ -7,7 +7,6 @@ with. As "torch" a GPU takes raw events, in half precision, by CUDA graphs: see 
 
 from __future__ import annotations
 
-import copy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +19,7 @@ from torch import nn
 from events.packet import EventPacket, SensorSize
 from events.representations.letterbox import Letterbox
 from export.backends.backend import EngineError, Memory, Outputs
-from export.device_path import DevicePath
+from export.device_path import DevicePath, on_device
 from export.engine_graph import OrderedOutputs
 from export.event_input import check_sensor
 from export.replay import compiled
@@ -61,10 +60,9 @@ class EagerEngine:
         self._dtype = dtype
         self._is_compiled = is_compiled
         self._module = module.eval()
-        # The module stays on the CPU: weights cannot be had back from a device that is lost.
         self._on_device = module
         if device != "cpu" or dtype != torch.float32:
-            self._on_device = copy.deepcopy(module).to(self._device, dtype)
+            self._on_device = on_device(module, card, self._device, dtype)
         self._network: nn.Module | None = None
         self._path: DevicePath | None = None
 
@@ -86,7 +84,7 @@ class EagerEngine:
     @property
     def is_fed_events(self) -> bool:
         is_fast = self._device.type == "cuda" and self._dtype == torch.float16
-        return self._card.input == "events" or is_fast
+        return self._card.input == "events" or (is_fast and not self._card.is_streaming)
 
     def new_memory(self) -> None:
         return None

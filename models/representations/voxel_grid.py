@@ -29,7 +29,7 @@ class VoxelGridder(Gridder):
     def unpacked(self, rows: Tensor) -> Tensor:
         if rows.is_cuda and self.is_fused:
             try:
-                from models.representations.voxel_kernels import voxels_from_packed
+                from models.voxel_kernels import voxels_from_packed
 
                 return voxels_from_packed(rows, self.spec, self.cells)[None]
             except Exception:  # its compiler's errors share no base; it fails at the first call
