@@ -74,6 +74,7 @@ class DevicePath:
             self._notes: tuple[str, ...] = ()
             if is_compiled:
                 network, self._notes = compiled(network, example)
+        self.is_compiled = is_compiled and not self._notes
         self.gridder = make_gridder(card.spec, letterbox, device)
         self.network = network
         self._is_cuda = device.type == "cuda"

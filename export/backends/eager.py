@@ -115,6 +115,7 @@ class EagerEngine:
                 self._on_device, card, packet.sensor, self._device,
                 dtype=self._dtype, is_compiled=self._is_compiled,
             )  # fmt: skip
+            self._is_compiled = self._path.is_compiled
         return self._path.stage(packet)
 
     def run_staged(
@@ -149,6 +150,7 @@ class EagerEngine:
         if self._is_compiled:
             network, notes = compiled(network, example)
             self._notes = (*self._notes, *notes)
+            self._is_compiled = not notes
         return network
 
 
