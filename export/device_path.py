@@ -6,6 +6,7 @@ and decoding follow as one CUDA graph; labels and depth come back as the screen 
 
 from __future__ import annotations
 
+import copy
 import dataclasses
 
 import torch
@@ -20,14 +21,29 @@ from export.replay import CudaReplay, Work, compiled
 from export.staging import CudaLane, HostLane, Lane, Staged, Stager
 from models.card import ModelCard
 from models.device_decode import DeviceDecode, map_sizes
+from models.encoders.encoder import Encoder
 from models.representations.gridder import make_gridder
+
+
+def on_device(
+    module: nn.Module, card: ModelCard, device: torch.device, dtype: torch.dtype
+) -> nn.Module:
+    """Return a copy of a network for ``device`` in ``dtype``, made for inputs of the card's size.
+
+    The module itself stays where it is: weights cannot be had back from a device that is lost.
+    """
+    copied = copy.deepcopy(module).eval()
+    for part in copied.modules():
+        if isinstance(part, Encoder):
+            part.fix_input_size(card.input_height, card.input_width)
+    return copied.to(device, dtype)
 
 
 class DevicePath:
     """One network for one sensor; calls of ``run`` come from one thread.
 
     Args:
-        module: On ``device``, in ``dtype`` and in eval mode.
+        module: Made by ``on_device``.
         card: Of the network; whatever it says of decoding, outputs are decoded.
         sensor: Whose events come.
         device: CUDA; or the CPU, where nothing runs at once.
@@ -58,6 +74,7 @@ class DevicePath:
             self._notes: tuple[str, ...] = ()
             if is_compiled:
                 network, self._notes = compiled(network, example)
+        self.is_compiled = is_compiled and not self._notes
         self.gridder = make_gridder(card.spec, letterbox, device)
         self.network = network
         self._is_cuda = device.type == "cuda"

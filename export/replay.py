@@ -23,10 +23,10 @@ def compiled(
         example: Of the only shape and type that it will take.
         backend: Of torch.compile.
     """
-    fast: nn.Module = torch.compile(module, backend=backend, dynamic=False)
     try:
-        fast(example)
-    except Exception as error:  # compilers fail in their own ways, all at the first call
+        fast: nn.Module = torch.compile(module, backend=backend, dynamic=False)
+        fast(example)  # where it is compiled
+    except Exception as error:  # compilers fail in their own ways
         logger.debug("torch.compile failed", exc_info=True)
         return module, (f"torch.compile failed ({_first_line(error)}): running eager",)
     return fast, ()

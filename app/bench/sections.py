@@ -26,6 +26,8 @@ class Request:
     """None is the engine that ships with Saccade."""
     trace: Trace = NO_TRACE
     """Told what the pipelines of TRACED sections do."""
+    is_gpu_wanted: bool = False
+    """Whether the GPU's table was asked for by name: without one, its paths run on the CPU."""
 
     @property
     def engine_path(self) -> Path:
@@ -123,7 +125,7 @@ def _window(request: Request) -> Iterator[Row]:
 def _gpu(request: Request) -> Iterator[Row]:
     from app.bench import gpu
 
-    return gpu.rows(request.engine_path)
+    return gpu.rows(request.engine_path, needs_gpu=not request.is_gpu_wanted)
 
 
 def _training(request: Request) -> Iterator[Row]:

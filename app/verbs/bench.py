@@ -29,7 +29,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine", type=Path, metavar="E", help="default: the one that ships with Saccade"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument(
+    sections = parser.add_mutually_exclusive_group()
+    sections.add_argument(
+        "--gpu", action="store_true",
+        help="only the GPU's table: raw events to decoded predictions by each way that starts",
+    )  # fmt: skip
+    sections.add_argument(
         "--only", nargs="+", metavar="SECTION",
         help="sections to run, such as: engine pipeline; default: all",
     )  # fmt: skip
@@ -42,7 +47,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
     sections = _sections(args)
-    machine = machine_line()
+    machine = f"{machine_line()}, {_gpu_line()}" if args.gpu else machine_line()
     if not args.json:
         print(machine)  # noqa: T201
     found = []
@@ -64,7 +69,7 @@ def _sections(args: argparse.Namespace) -> list[str]:
     unknown = sorted(set(args.only or ()) - set(SECTIONS))
     if unknown:
         raise UserError(f"no section {', '.join(unknown)}: choose from {', '.join(SECTIONS)}")
-    sections = args.only or list(SECTIONS)
+    sections = ["gpu"] if args.gpu else args.only or list(SECTIONS)
     if args.trace:
         check_suffix(args.trace, "the trace", ".json")
         check_writable(args.trace, overwrite=True)
@@ -76,7 +81,7 @@ def _sections(args: argparse.Namespace) -> list[str]:
 def _rows(args: argparse.Namespace, sections: list[str], trace: Trace) -> Iterator[Row]:
     from app.bench.sections import SECTIONS, Request
 
-    request = Request(recording=args.input, engine=args.engine, trace=trace)
+    request = Request(recording=args.input, engine=args.engine, trace=trace, is_gpu_wanted=args.gpu)
     for section in sections:
         yield from SECTIONS[section](request)
 
@@ -92,6 +97,15 @@ def machine_line() -> str:
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     return f"{model}, {cores} cores{load}, {system}"
+
+
+def _gpu_line() -> str:
+    """Return the GPU's name, or that there is none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return "no GPU: its paths run on the CPU"
+    return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
 
 
 def _print(row: Row, *, is_new: bool) -> None:

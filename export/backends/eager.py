@@ -8,7 +8,6 @@ remembers stays on the device; it is fed grids, and not compiled.
 
 from __future__ import annotations
 
-import copy
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -21,7 +20,7 @@ from torch import Tensor, nn
 from events.packet import EventPacket, SensorSize
 from events.representations.letterbox import Letterbox
 from export.backends.backend import EngineError, Memory, Outputs
-from export.device_path import DevicePath
+from export.device_path import DevicePath, on_device
 from export.engine_graph import OrderedOutputs
 from export.event_input import check_sensor
 from export.replay import compiled
@@ -75,10 +74,9 @@ class EagerEngine:
         self._dtype = dtype
         self._is_compiled = is_compiled
         self._module = module.eval()
-        # The module stays on the CPU: weights cannot be had back from a device that is lost.
         self._on_device = module
         if device != "cpu" or dtype != torch.float32:
-            self._on_device = copy.deepcopy(module).to(self._device, dtype)
+            self._on_device = on_device(module, card, self._device, dtype)
         self._network: nn.Module | None = None
         self._path: DevicePath | None = None
 
@@ -134,6 +132,7 @@ class EagerEngine:
                 self._on_device, card, packet.sensor, self._device,
                 dtype=self._dtype, is_compiled=self._is_compiled,
             )  # fmt: skip
+            self._is_compiled = self._path.is_compiled
         return self._path.stage(packet)
 
     def run_staged(
@@ -186,6 +185,7 @@ class EagerEngine:
         if self._is_compiled:
             network, notes = compiled(network, example)
             self._notes = (*self._notes, *notes)
+            self._is_compiled = not notes
         return network
 
 

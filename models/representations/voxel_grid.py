@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+from importlib.util import find_spec
+
 import torch
 from torch import Tensor
 
@@ -11,14 +14,28 @@ from models.representations.cells import Cells, DeviceEvents
 from models.representations.gridder import Duration, Gridder
 from models.representations.normalization import normalized
 
+logger = logging.getLogger(__name__)
+
 
 class VoxelGridder(Gridder):
-    """Makes voxel grids of a network's size."""
+    """Makes voxel grids of a network's size; on CUDA by fused kernels, where Triton starts."""
 
     def __init__(self, spec: VoxelGridSpec, letterbox: Letterbox) -> None:
         super().__init__(letterbox, is_direct=letterbox.scale <= 1)
         self.max_duration_us = Gridder.max_duration_us // spec.num_bins
         self.spec = spec
+        self.is_fused = self.cells.is_direct and find_spec("triton") is not None
+
+    def unpacked(self, rows: Tensor) -> Tensor:
+        if rows.is_cuda and self.is_fused:
+            try:
+                from models.voxel_kernels import voxels_from_packed
+
+                return voxels_from_packed(rows, self.spec, self.cells)[None]
+            except Exception:  # its compiler's errors share no base; it fails at the first call
+                logger.warning("Triton does not start: the grid is made by torch", exc_info=True)
+                self.is_fused = False
+        return super().unpacked(rows)
 
     def planes(self, events: DeviceEvents, duration_us: Duration) -> Tensor:
         voxels = scatter_voxels(events, duration_us, self.spec, self.cells)

@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from event_packets import random_window
 
 from events.packet import EventPacket, SensorSize, empty_packet, pack_events
 from events.representations.count_chunks import CountChunksSpec
@@ -15,6 +16,7 @@ from events.representations.representation import Spec, spec_kinds
 from events.representations.voxel_grid import VoxelGridSpec
 from events.representations.voxel_image import VoxelImageSpec
 from models.representations.gridder import gridder_kinds, make_gridder
+from models.representations.normalization import normalized
 
 SENSOR = SensorSize(60, 45)
 START_US = 10**15
@@ -87,6 +89,45 @@ def test_the_torch_twin_equals_the_definition(spec: Spec, size: tuple[int, int])
         assert grid.is_contiguous()
         expected = spec.network_input(packet, letterbox)
         np.testing.assert_allclose(grid.numpy(), expected, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=name_of)
+def test_columns_with_padding_give_the_same(spec: Spec) -> None:
+    letterbox = Letterbox(SENSOR, 30, 40)
+    gridder = make_gridder(spec, letterbox, CPU)
+    for name, packet in PACKETS.items():
+        columns = torch.full((4, 4096), -1, dtype=torch.int32)
+        for row, values in zip(
+            columns, (packet.t - START_US, packet.x, packet.y, packet.p), strict=True
+        ):
+            row[: len(packet)] = torch.from_numpy(values.astype(np.int32))
+        grid = gridder(*columns, DURATION_US)
+        expected = spec.network_input(packet, letterbox)[None]
+        np.testing.assert_allclose(grid.numpy(), expected, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+def test_a_million_and_a_half_events_are_summed_as_the_definition_does() -> None:
+    sensor = SensorSize(640, 480)
+    packet, letterbox = random_window(1_500_000, sensor), Letterbox(sensor, 192, 256)
+    for spec in (VoxelGridSpec(normalization="nonzero_rms"), RedBlueSpec()):
+        grid = make_gridder(spec, letterbox, CPU).grid(packet)
+        expected = spec.network_input(packet, letterbox)
+        np.testing.assert_allclose(grid.numpy(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_values_that_are_equal_but_for_rounding_count_as_equal() -> None:
+    grid = torch.zeros(1, 64, 64)
+    grid[0, :40, :33] = 0.1
+    assert normalized(grid, "nonzero_mean_std").abs().max() < 1e-6
+    grid[0, 0, 0] = 0.2
+    assert normalized(grid, "nonzero_mean_std").abs().max() > 10
+
+
+def test_a_window_that_int32_cannot_count_is_refused() -> None:
+    gridder = make_gridder(VoxelGridSpec(num_bins=5), Letterbox(SENSOR, 30, 40), CPU)
+    packet = empty_packet(SENSOR, 0, 430 * 10**6)
+    with pytest.raises(ValueError, match=r"may last 429 s .* got 430 s: take shorter windows"):
+        gridder.grid(packet)
 
 
 def test_every_representation_has_a_twin_and_every_twin_is_tested() -> None:
