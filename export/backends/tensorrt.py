@@ -11,17 +11,17 @@ import numpy as np
 
 from events.packet import EVENT_DTYPE, EventPacket, SensorSize
 from export.backends.backend import Engine, EngineError
-from export.engine_cache import EngineCache
 from export.onnx_card import read_card
 from export.onnx_shapes import input_shape
-from export.trt_build import Target, build_plan
-from export.trt_container import EngineFile, read_engine, write_engine
-from export.trt_device import CudaDevice, find_gpu, gpu_problem
-from export.trt_engine import TensorRtEngine
-from export.trt_onnx import EmbeddedEngine
-from export.trt_plan import Plan
-from export.trt_rebuild import fitting
-from export.trt_target import choose_target, plan_key, running_library
+from export.trt.build import Target, build_plan
+from export.trt.cache import EngineCache
+from export.trt.container import EngineFile, read_engine, write_engine
+from export.trt.device import CudaDevice, find_gpu, gpu_problem
+from export.trt.embedded import EmbeddedEngine
+from export.trt.engine import TensorRtEngine
+from export.trt.plan import Plan
+from export.trt.rebuild import fitting
+from export.trt.target import choose_target, plan_key, running_library
 
 SUFFIX = ".trt"
 PROVIDERS = ("auto", "cpu", "tensorrt")

@@ -25,7 +25,7 @@ class Messages:
         class Logger(api.ILogger):  # type: ignore[misc]  # a base that is known only here
             def log(self, severity: Any, message: str) -> None:
                 if int(severity) <= worst_of_interest:
-                    messages.last_error = message.strip().splitlines()[0][:300]
+                    messages.last_error = _told(message)
                 elif parsing := re.match(r"Parsing node: .*\[(\w+)\]", message):
                     messages.last_operator = parsing[1]
 
@@ -76,3 +76,9 @@ class ProgressLines:
         except BaseException as error:
             self.error = error
             self.stop.set()
+
+
+def _told(message: str) -> str:
+    """Return what an error says to a user: CUDA's own words where they are in it."""
+    cuda = re.search(r"cudaError \d+: [^)]*", message)
+    return cuda[0] if cuda else message.strip().splitlines()[0][:300]

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 
 from export.backends.backend import EngineError
-from export.trt_container import EngineFile
-from export.trt_library import Library
-from export.trt_messages import Messages
+from export.trt.container import EngineFile
+from export.trt.library import Library
+from export.trt.messages import Messages
 
 OPEN = -1
 """A length that is said before each execution."""
@@ -33,7 +33,10 @@ class Plan:
         self._alive = (logger, library.api.Runtime(logger))  # as long as what they made
         self._engine = self._alive[1].deserialize_cuda_engine(file.read_plan())
         if self._engine is None:
-            raise EngineError(f"{library} cannot run {file.path} here: {self._messages.last_error}")
+            raise EngineError(
+                f"{library} cannot run {file.path} here ({self._messages.last_error}): "
+                "`saccade doctor` tells what is missing"
+            )
         self._context = self._engine.create_execution_context()
         if self._context is None:
             raise EngineError(
@@ -50,7 +53,10 @@ class Plan:
         return self._names(self._library.api.TensorIOMode.OUTPUT)
 
     def dtype(self, name: str) -> np.dtype[Any]:
-        return np.dtype(self._library.api.nptype(self._engine.get_tensor_dtype(name)))
+        dtype: np.dtype[Any] = np.dtype(
+            self._library.api.nptype(self._engine.get_tensor_dtype(name))
+        )
+        return dtype
 
     def is_open(self, name: str) -> bool:
         """Return whether an input's shape is said before each execution."""

@@ -14,9 +14,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from export.backends.backend import EngineError
-from export.trt_container import Profile
-from export.trt_library import Library
-from export.trt_messages import Messages, ProgressLines
+from export.trt.container import Profile
+from export.trt.library import Library
+from export.trt.messages import Messages, ProgressLines
 
 WORKSPACE_BYTES = 1 << 30
 

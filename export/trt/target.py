@@ -6,9 +6,9 @@ import hashlib
 
 from export.backends.backend import EngineError
 from export.onnx_shapes import GRID, input_shape
-from export.trt_container import PlanKey, Profile
-from export.trt_device import Gpu
-from export.trt_library import EDITIONS, Library, load_library, pick_library
+from export.trt.container import PlanKey, Profile
+from export.trt.device import Gpu
+from export.trt.library import EDITIONS, Library, load_library, pick_library
 from models.card import ModelCard
 
 EVENTS = ("t", "x", "y", "p")

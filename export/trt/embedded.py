@@ -12,7 +12,7 @@ import numpy.typing as npt
 from events.packet import EventPacket
 from export.backends import onnxruntime
 from export.backends.backend import Engine, EventEngine, Memory, Outputs
-from export.trt_container import EngineFile
+from export.trt.container import EngineFile
 from models.card import ModelCard
 
 

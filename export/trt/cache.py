@@ -12,7 +12,7 @@ from pathlib import Path
 
 from export.backends.backend import EngineError
 from export.cache_folder import cache_folder
-from export.trt_container import EngineFile, PlanKey, read_engine, write_engine
+from export.trt.container import EngineFile, PlanKey, read_engine, write_engine
 from models.card import ModelCard
 
 MAX_BYTES = 4_000_000_000

@@ -6,7 +6,7 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from export.trt_device import CudaDevice, device_errors
+from export.trt.device import CudaDevice, device_errors
 
 Buffers = dict[str, Tensor]
 

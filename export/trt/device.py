@@ -59,7 +59,7 @@ class CudaDevice:
     """Where an engine runs: its buffers, and a stream that work is queued on."""
 
     def __init__(self) -> None:
-        self._stream = torch.cuda.Stream()
+        self._stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     @property
     def stream_handle(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import numpy as np
@@ -11,14 +12,14 @@ from torch import Tensor
 from events.packet import EventPacket
 from export.backends.backend import EngineError, Memory, Outputs
 from export.onnx_shapes import GRID, input_shape
-from export.trt_container import EngineFile
-from export.trt_device import CudaDevice, device_errors
-from export.trt_launch import Buffers, DeviceMemory, Launch
-from export.trt_onnx import EmbeddedEngine
-from export.trt_plan import Plan
+from export.trt.container import EngineFile
+from export.trt.device import CudaDevice, device_errors
+from export.trt.embedded import EmbeddedEngine
+from export.trt.launch import Buffers, DeviceMemory, Launch
+from export.trt.plan import Plan
+from export.trt.target import EVENTS
 from models.card import ModelCard
 
-EVENTS = ("t", "x", "y", "p")
 ELAPSED = "elapsed"
 MEMORY = "memory_"
 NEXT = "next_"
@@ -120,18 +121,17 @@ class TensorRtEngine:
         del self._launch, self._forgetful, self._buffers
 
     def _run(self, memory: Memory | None, elapsed: float) -> Outputs:
+        queue: Callable[[], None] = self._launch
         if self.card.is_streaming:
             self._host[ELAPSED][0] = elapsed
             memory = memory or self._forgotten()
-            assert isinstance(memory, DeviceMemory)  # of this engine's new_memory
+            assert isinstance(memory, DeviceMemory)  # from new_memory
+            queue = memory.advance
         with device_errors(self._provider):
             try:
-                if memory is None:
-                    self._launch()
-                else:
-                    memory.advance()
+                queue()
             finally:
-                self._device.wait()  # says why where TensorRT has refused
+                self._device.wait()  # tells what befell the device where TensorRT gives up
         return {name: self._host[name].numpy() for name in self.card.outputs}
 
     def _forgotten(self) -> DeviceMemory:

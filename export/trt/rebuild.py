@@ -5,12 +5,12 @@ from __future__ import annotations
 import logging
 
 from export.backends.backend import EngineError
-from export.engine_cache import EngineCache
-from export.trt_build import Target, build_plan
-from export.trt_container import EngineFile, PlanKey
-from export.trt_device import Gpu
-from export.trt_library import Library
-from export.trt_target import plan_key
+from export.trt.build import Target, build_plan
+from export.trt.cache import EngineCache
+from export.trt.container import EngineFile, PlanKey
+from export.trt.device import Gpu
+from export.trt.library import Library
+from export.trt.target import plan_key
 
 log = logging.getLogger(__name__)
 
