@@ -68,7 +68,7 @@ def build_from_onnx(
         EngineError: TensorRT is missing, or does not take the network or the GPU.
     """
     card = read_card(onnx_path)
-    library, targets = choose_target(card, find_gpu(), compute_capabilities)
+    library, targets = choose_target(card.precision, find_gpu(), compute_capabilities)
     onnx = onnx_path.read_bytes()
     key = plan_key(onnx, card, library, targets)
     progress(f"building for compute capability {', '.join(targets)} with {library}")

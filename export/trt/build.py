@@ -94,7 +94,7 @@ def _build(library: Library, onnx: bytes, target: Target, monitor: ProgressLines
     if monitor.stop.is_set():
         raise BuildCancelledError("the build was cancelled: nothing was written")
     if plan is None:
-        raise EngineError(f"{library} cannot build this network: {_cured(messages.last_error)}")
+        raise EngineError(f"{library} cannot build this network: {messages.last_error}")
     return bytes(plan)
 
 
@@ -104,14 +104,8 @@ def _creation_flags(api: Any) -> int:
 
 
 def _set_compute_capabilities(library: Library, config: Any, wanted: tuple[str, ...]) -> None:
-    offered = library.compute_capabilities
-    if not offered:
+    if not library.compute_capabilities:
         return  # it builds for the GPU that it runs on
-    if unknown := [one for one in wanted if one not in offered]:
-        raise EngineError(
-            f"{library} builds for compute capability {', '.join(offered)}, "
-            f"got {', '.join(unknown)}: choose among these"
-        )
     config.num_compute_capabilities = len(wanted)
     for index, one in enumerate(wanted):
         name = f"SM{one.replace('.', '')}"
@@ -150,9 +144,3 @@ def _parse_error(parser: Any, messages: Messages) -> str:
     named = f"operator {', '.join(operators)}"
     # "false" is all that the parser says of an operator that it does not know
     return f"{named} is unknown to it" if reason == "false" else f"{named}: {reason}"
-
-
-def _cured(error: str) -> str:
-    if "Turing" in error and "FP32" in error:
-        return "GPUs of compute capability 7.5 multiply no float32 matrices: export with --fp16"
-    return error

@@ -39,8 +39,7 @@ class EngineCache:
             return None
         try:
             found = read_engine(path)
-            found.read_plan()
-            found.read_onnx()
+            found.check()
         except EngineError:
             path.unlink(missing_ok=True)
             return None

@@ -79,6 +79,11 @@ class EngineFile:
         start = self.plan_start + self.plan_bytes
         return self._part(start, self.onnx_bytes, self.key.onnx_sha256, "ONNX")
 
+    def check(self) -> None:
+        """Read all of it; EngineError where it is not what was written."""
+        self.read_plan()
+        self.read_onnx()
+
     def _part(self, start: int, size: int, sha256: str, name: str) -> bytes:
         try:
             with self.path.open("rb") as file:

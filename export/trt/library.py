@@ -122,5 +122,5 @@ def _missing_part(error: Exception) -> str:
     """Return which file or module an import has missed."""
     if isinstance(error, ModuleNotFoundError):
         return f"module {error.name} is missing"
-    library = re.search(r"[\w.+-]+\.(?:so|dll)[.\d]*", str(error))
+    library = re.search(r"[\w.+-]+\.(?:dll|so(?:\.\d+)*)", str(error))
     return f"{library[0]} is missing" if library else str(error).strip().splitlines()[0][:160]

@@ -43,12 +43,12 @@ def plan_key(
 
 
 def choose_target(
-    card: ModelCard, gpu: Gpu | None, wanted: tuple[str, ...]
+    precision: str, gpu: Gpu | None, wanted: tuple[str, ...]
 ) -> tuple[Library, tuple[str, ...]]:
     """Return the library to build with, and the GPUs to build for.
 
     Args:
-        card: Of the engine.
+        precision: The card's.
         gpu: Of this machine.
         wanted: Compute capabilities such as "8.6"; empty is this machine's GPU, or without one
             all that TensorRT for RTX serves.
@@ -58,14 +58,28 @@ def choose_target(
     """
     own = gpu.compute_capability if gpu else None
     library = pick_library(wanted[0] if wanted else own)
-    if library.compute_capabilities:
-        return library, wanted or ((own,) if own else _all_of(library, card))
-    if own is None or wanted not in ((), (own,)):
+    offered = library.compute_capabilities
+    if not offered:
+        if own is None or wanted not in ((), (own,)):
+            raise EngineError(
+                f"{library} builds for the GPU of this machine only ({gpu or 'there is none'}), "
+                f"got compute capability {', '.join(wanted) or 'of none'}: build on that GPU"
+            )
+        return library, (own,)
+    if unknown := [one for one in wanted if one not in offered]:
         raise EngineError(
-            f"{library} builds for the GPU of this machine only ({gpu or 'none'}), got compute "
-            f"capability {', '.join(wanted)}: build it there"
+            f"{library} builds for compute capability {', '.join(offered)}, "
+            f"got {', '.join(unknown)}: choose among these"
         )
-    return library, (own,)
+    if own is None and not wanted:
+        return library, tuple(one for one in offered if precision == "fp16" or one != TURING)
+    targets = wanted or (own,)
+    if TURING in targets and precision != "fp16":
+        raise EngineError(
+            f"GPUs of compute capability {TURING} multiply no float32 matrices with {library}: "
+            "export with --fp16"
+        )
+    return library, targets
 
 
 def running_library(key: PlanKey, gpu: Gpu) -> Library:
@@ -78,8 +92,3 @@ def running_library(key: PlanKey, gpu: Gpu) -> Library:
         if edition.name == key.library and gpu.compute_capability in key.compute_capabilities:
             return load_library(edition)
     return pick_library(gpu.compute_capability)
-
-
-def _all_of(library: Library, card: ModelCard) -> tuple[str, ...]:
-    offered = library.compute_capabilities
-    return offered if card.precision == "fp16" else tuple(one for one in offered if one != TURING)
