@@ -7,12 +7,13 @@ import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
+from typing import Literal
 
 from app.bench.row import Row
 from export.backends.backend import EngineError
 from export.trt.library import RTX, load_library
 
-PRECISIONS = ("fp32", "fp16")
+PRECISIONS: tuple[Literal["fp32", "fp16"], ...] = ("fp32", "fp16")
 COMPUTE_CAPABILITY = "8.6"
 
 

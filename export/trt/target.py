@@ -73,7 +73,7 @@ def choose_target(
         )
     if own is None and not wanted:
         return library, tuple(one for one in offered if precision == "fp16" or one != TURING)
-    targets = wanted or (own,)
+    targets = wanted or ((own,) if own else ())
     if TURING in targets and precision != "fp16":
         raise EngineError(
             f"GPUs of compute capability {TURING} multiply no float32 matrices with {library}: "

@@ -4,6 +4,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 from host_device import HostDevice
 from stand_in_tensorrt import INPUT, OUTPUT, StandInTensorRt, make_plan, tensor
@@ -12,7 +13,7 @@ from trt_files import write_file
 
 from export.backends import tensorrt
 from export.backends.backend import EngineError
-from export.onnx_graph import write_onnx
+from export.onnx_graph import write_model, write_onnx
 from export.trt import target as trt_target
 from export.trt.container import read_engine
 from export.trt.device import Gpu
@@ -66,21 +67,33 @@ def engine_file(tiny_engine: Path, folder: Path, **changes: object) -> Path:
 @pytest.mark.parametrize("name", VARIANTS)
 def test_each_kind_of_engine_is_taken(rtx: Library, name: str, tmp_path: Path) -> None:
     card: ModelCard = VARIANTS[name]
-    onnx, path = tmp_path / "x.onnx", tmp_path / "x.trt"
-    write_onnx(tiny_module(card), card, onnx)
+    onnx_path, path = tmp_path / "x.onnx", tmp_path / "x.trt"
+    write_onnx(tiny_module(card), card, onnx_path)
     lines: list[str] = []
     tensorrt.build_from_onnx(
-        onnx, path, compute_capabilities=("8.6", "12.0"), progress=lines.append
+        onnx_path, path, compute_capabilities=("8.6", "12.0"), progress=lines.append
     )
     found = read_engine(path)
     assert found.card == card
-    assert found.read_onnx() == onnx.read_bytes()
+    assert found.read_onnx() == onnx_path.read_bytes()
     assert (found.key.library, found.key.version) == (rtx.name, rtx.version)
     assert found.key.compute_capabilities == ("8.6", "12.0")
     assert found.key.precision == card.precision
     assert "building for compute capability 8.6, 12.0 with TensorRT-RTX" in lines[0]
     with pytest.raises(EngineError, match=r"TensorRT-RTX|no GPU"):
         tensorrt.load(path, provider="tensorrt")
+
+
+def test_a_network_with_an_operator_too_many_is_refused_and_nothing_is_written(
+    rtx: Library, tiny_engine: Path, tmp_path: Path
+) -> None:
+    model = onnx.load(tiny_engine)
+    model.graph.node.append(onnx.helper.make_node("NonZero", ["events"], ["where"]))
+    path = tmp_path / "odd.onnx"
+    write_model(model, tiny_card(), path)
+    with pytest.raises(EngineError, match="cannot take this network: operator NonZero: "):
+        tensorrt.build_from_onnx(path, tmp_path / "x.trt", progress=lambda line: None)
+    assert list(tmp_path.iterdir()) == [path]
 
 
 def test_an_engine_runs_on_the_gpu_that_it_is_for(
