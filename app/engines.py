@@ -9,7 +9,11 @@ from typing import cast
 from export.backends.backend import Backend, Engine, EngineError
 
 DEFAULT_ENGINE = Path(__file__).parent / "assets" / "saccade-default.onnx"
-BACKENDS = {".onnx": "export.backends.onnxruntime", ".safetensors": "export.backends.eager"}
+BACKENDS = {
+    ".onnx": "export.backends.onnxruntime",
+    ".safetensors": "export.backends.eager",
+    ".trt": "export.backends.tensorrt",
+}
 """Module by suffix; imported only when asked for, so that an ONNX engine imports no torch."""
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from app.checks.check import Check, Outcome, fail, ok, run_child, warn
 from app.checks.libraries import parts
 from app.versions import runtime_providers, version_of
+from export.trt.library import CLASSIC
 
-TENSORRT = "pip install 'tensorrt-cu13>=10.15,<11'"
+TENSORRT = CLASSIC.cure
 CUDA = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
 CURES = {
     "libcuda": "install NVIDIA's driver (580 or newer, for CUDA 13)",
@@ -54,8 +55,6 @@ def check_providers() -> Iterator[Check]:
         yield ok("GPU", "no NVIDIA GPU here: engines run on the CPU")
     elif "CUDA" not in built_in:
         yield warn("GPU", "this onnxruntime is for the CPU only", "pip install onnxruntime-gpu")
-    if has_gpu:
-        yield _tensorrt_rtx()
 
 
 def has_nvidia_gpu() -> bool:
@@ -91,10 +90,3 @@ def judge(name: str, outcome: Outcome) -> Check:
     if name == "Tensorrt" and version and parts(version)[0] != 10:
         message, cure = f"TensorRT {version} is installed, onnxruntime takes 10.x", TENSORRT
     return (fail if name == "CPU" else warn)(subject, message, cure)
-
-
-def _tensorrt_rtx() -> Check:
-    version = version_of("tensorrt-rtx")
-    if version is None:
-        return ok("TensorRT-RTX", "not installed (optional): pip install tensorrt-rtx")
-    return ok("TensorRT-RTX", version)

@@ -28,7 +28,10 @@ DEFAULT_NUM_STREAMED = 200
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's options."""
     parser.add_argument("model", type=Path, help="a model file (.safetensors)")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="engine to write (.onnx)")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True,
+        help="engine to write: .onnx, or .trt for TensorRT",
+    )  # fmt: skip
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument("--fp16", action="store_true", help="half precision inside, for GPUs")
     precision.add_argument("--int8", action="store_true", help="int8 matrix products, for CPUs")
@@ -60,6 +63,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--decoded", action="store_true",
         help="with --events: give labels and depth at the sensor's pixels",
+    )  # fmt: skip
+    parser.add_argument(
+        "--compute-capability", nargs="+", default=[], metavar="X.Y",
+        help="GPUs that a .trt is for, such as 8.6 8.9; default: this one's, or all RTX GPUs",
     )  # fmt: skip
     parser.add_argument("--overwrite", action="store_true", help="replace an existing engine")
 
@@ -117,7 +124,16 @@ def run(args: argparse.Namespace) -> int:
             raise UserError(
                 f"{args.output} was not written, it disagrees with the model: {'; '.join(failures)}"
             )
-        os.replace(unproven, args.output)
+        if args.output.suffix == ".trt":
+            from app.plan_export import export_plan
+
+            export_plan(
+                unproven, args.output, EagerEngine(module, card),
+                compute_capabilities=tuple(args.compute_capability), recording=args.recording,
+                num_windows=args.windows, tolerance=tolerance, say=_say,
+            )  # fmt: skip
+        else:
+            os.replace(unproven, args.output)
     finally:
         unproven.unlink(missing_ok=True)
     _say(f"wrote {args.output} ({args.output.stat().st_size / 1e6:.1f} MB)")
@@ -126,7 +142,7 @@ def run(args: argparse.Namespace) -> int:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot work before anything slow happens."""
-    check_suffix(args.output, "the engine", ".onnx")
+    check_suffix(args.output, "the engine", ".onnx", ".trt")
     check_writable(args.output, overwrite=args.overwrite)
     if args.decoded and not args.events:
         raise UserError("--decoded needs the sensor: give --events WxH too")
@@ -136,6 +152,14 @@ def _check(args: argparse.Namespace) -> None:
         value = getattr(args, name)
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+    if args.output.suffix == ".trt":
+        from export.trt.device import find_gpu
+        from export.trt.target import choose_target
+
+        precision = "fp16" if args.fp16 else "fp32"
+        choose_target(precision, find_gpu(), tuple(args.compute_capability))
+    elif args.compute_capability:
+        raise UserError(f"--compute-capability goes with *.trt, got {args.output}")
 
 
 def _streaming(card: ModelCard, args: argparse.Namespace) -> ModelCard:

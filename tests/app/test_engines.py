@@ -15,8 +15,8 @@ def test_an_engine_is_loaded_by_its_suffix(tiny_engine: Path) -> None:
 
 
 def test_another_suffix_is_refused_with_those_that_work(tmp_path: Path) -> None:
-    with pytest.raises(EngineError, match=r"expected a file named \*\.onnx or \*\.safetensors"):
-        load_engine(tmp_path / "engine.trt")
+    with pytest.raises(EngineError, match=r"named \*\.onnx or \*\.safetensors or \*\.trt"):
+        load_engine(tmp_path / "engine.plan")
 
 
 def test_a_missing_default_engine_names_the_cure(

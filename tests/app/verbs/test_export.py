@@ -101,6 +101,11 @@ def test_an_engine_that_disagrees_is_not_written(
         (["gone.safetensors", "-o", "{folder}/x.onnx"], "no model file gone.safetensors"),
         (["gone.safetensors", "-o", "{folder}/x.bin"], "must be named *.onnx"),
         (["gone.safetensors", "-o", "{folder}/no/x.onnx"], "make it first"),
+        (["gone.safetensors", "-o", "{folder}/x.bin"], "must be named *.onnx or *.trt"),
+        (
+            ["gone.safetensors", "-o", "{folder}/x.onnx", "--compute-capability", "8.6"],
+            "--compute-capability goes with *.trt",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_line(
