@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import importlib
+from collections.abc import Callable
 from pathlib import Path
-from typing import cast
+from typing import Any, cast
 
+from app.versions import REINSTALL, runtime_problem, runtime_providers
 from export.backends.backend import Backend, Engine, EngineError
+from models.card import ModelCard
 
 DEFAULT_ENGINE = Path(__file__).parent / "assets" / "saccade-default.onnx"
 BACKENDS = {".onnx": "export.backends.onnxruntime", ".safetensors": "export.backends.eager"}
 """Module by suffix; imported only when asked for, so that an ONNX engine imports no torch."""
+OPENVINO = "export.backends.openvino"
+"""Reads .onnx too, where that provider is asked for."""
+Progress = Callable[[str], None]
 
 
 def default_engine_path() -> Path:
@@ -27,8 +33,17 @@ def default_engine_path() -> Path:
     return DEFAULT_ENGINE
 
 
-def load_engine(path: Path | str | None = None, provider: str = "auto") -> Engine:
+def load_engine(
+    path: Path | str | None = None,
+    provider: str = "auto",
+    progress: Progress = lambda line: None,
+) -> Engine:
     """Load an engine by its file's suffix; None is the one that ships with Saccade.
+
+    Args:
+        path: The engine's file.
+        provider: One of PROVIDERS; for .onnx files "auto" is the fastest that was measured here.
+        progress: Told what takes long, such as that measurement.
 
     Raises:
         EngineError: no backend knows the suffix, or the file cannot be honoured.
@@ -37,5 +52,59 @@ def load_engine(path: Path | str | None = None, provider: str = "auto") -> Engin
     if path.suffix not in BACKENDS:
         names = " or ".join(f"*{suffix}" for suffix in BACKENDS)
         raise EngineError(f"{path} is not an engine: expected a file named {names}")
+    if path.suffix == ".onnx":
+        return _load_onnx(path, provider, progress)
     backend = cast(Backend, importlib.import_module(BACKENDS[path.suffix]))
     return backend.load(path, provider=provider)
+
+
+def usable_providers(card: ModelCard) -> list[str]:
+    """Return the names of the providers that can run an .onnx engine here, the CPU last."""
+    from export.backends.openvino import refusal
+    from export.providers.provider import PROVIDERS, problem
+
+    names = [name for name in reversed(PROVIDERS) if name != "auto" and problem(name) is None]
+    return [name for name in names if name != "openvino" or refusal(card) is None]
+
+
+def _load_onnx(path: Path, provider: str, progress: Progress) -> Engine:
+    mixed = runtime_problem()
+    if mixed:
+        progress(mixed)
+    try:
+        runtime_providers()
+    except RuntimeError as error:
+        raise EngineError(f"{error}: {mixed or REINSTALL}") from None
+    from export.providers.provider import TITLES, problem
+
+    if provider == "auto":
+        return _load_fastest(path, progress)
+    if provider == "openvino" and (reason := problem(provider)):
+        why = f"{TITLES[provider]} cannot be used ({reason}): running on the CPU"
+        return _load_on(path, "cpu", why=why)
+    return _load_on(path, provider, progress=progress)
+
+
+def _load_on(path: Path, provider: str, **options: Any) -> Engine:
+    """Load an .onnx file on a provider by name."""
+    module = OPENVINO if provider == "openvino" else BACKENDS[".onnx"]
+    engine: Engine = importlib.import_module(module).load(path, provider=provider, **options)
+    return engine
+
+
+def _load_fastest(path: Path, progress: Progress) -> Engine:
+    """Load what was measured to be best here; at once where there is nothing to choose from."""
+    from export.family import family
+
+    members = family(path)
+    providers = usable_providers(members[0].card)
+    if members[0].card.input != "grid" or len(members) * len(providers) == 1:
+        return _load_on(path, "auto", progress=progress)
+    from export.choice import choose
+
+    def load(file: Path, name: str) -> Engine:
+        return _load_on(file, name, progress=progress)
+
+    choice = choose(members, providers, load, progress)
+    picked = choice.picked
+    return _load_on(path.with_name(picked.file), picked.provider, why=str(choice))

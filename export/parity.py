@@ -10,7 +10,6 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from export.backends import eager, onnxruntime
 from export.backends.backend import Engine, Outputs
 from models.card import TOKENS
 
@@ -121,6 +120,8 @@ def compare(
         EngineError: a file cannot be loaded.
         ValueError: there are no grids.
     """
+    from export.backends import eager, onnxruntime  # torch; comparing two engines needs none
+
     model = eager.load(model_path, provider="cpu")
     return compare_engines(model, onnxruntime.load(engine_path, provider=provider), grids)
 

@@ -9,10 +9,13 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from export.backends.backend import EngineError, Memory, Outputs
+from export.backends.backend import DeviceLostError, Memory, Outputs
+from export.device_buffers import DeviceBuffers
 from export.onnx_card import read_card
 from export.onnx_shapes import GRID, check_shapes, input_shape
-from export.sessions import first_line, open_session
+from export.providers import cpu
+from export.runtime_errors import run_error
+from export.sessions import Opened, open_session
 from models.card import ModelCard
 
 SUFFIX = ".onnx"
@@ -22,19 +25,14 @@ NUM_WARM_UPS = 2
 class OnnxEngine:
     """A session whose input and outputs are buffers bound once, so that a run allocates nothing."""
 
-    def __init__(
-        self,
-        path: Path,
-        session: onnxruntime.InferenceSession,
-        card: ModelCard,
-        provider: str,
-        notes: tuple[str, ...],
-    ) -> None:
+    def __init__(self, path: Path, card: ModelCard, opened: Opened, *notes: str) -> None:
+        session: onnxruntime.InferenceSession = opened.session
         self._path = path
         self._session = session
         self._card = card
-        self._provider = provider
-        self._notes = notes
+        self._provider = opened.provider
+        self._notes = (*opened.notes, *notes)
+        self._device = DeviceBuffers(session) if opened.has_device_buffers else None
         self._grid = np.zeros(session.get_inputs()[0].shape, np.float32)
         self._outputs: dict[str, npt.NDArray[np.float32]] = {
             output.name: np.empty(output.shape, np.float32) for output in session.get_outputs()
@@ -64,13 +62,15 @@ class OnnxEngine:
     ) -> Outputs:
         if grid.shape != self._grid.shape[1:]:
             raise ValueError(f"engine takes {self._grid.shape[1:]}, got {grid.shape}")
-        self._grid[0] = grid
         try:
+            if self._device is not None:
+                return self._device.run(grid)
+            self._grid[0] = grid
             if self._provider != "CPU":  # a bound CPU buffer is copied to the GPU when it is bound
                 self._binding.bind_cpu_input(GRID, self._grid)
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # ONNX Runtime's own classes share no base
-            raise EngineError(f"{self._provider} failed: {first_line(error)}") from error
+            raise run_error(self._provider, error) from error
         return self._outputs
 
     def run_on_device(self, address: int) -> Outputs:
@@ -78,11 +78,13 @@ class OnnxEngine:
 
         Args:
             address: Of a contiguous (C, input_height, input_width) float32 array that is complete.
+
+        Raises:
+            ValueError: the engine does not run on a GPU.
         """
-        shape = self._grid.shape
-        self._binding.bind_input(GRID, "cuda", 0, np.float32, shape, address)
-        self._session.run_with_iobinding(self._binding)
-        return self._outputs
+        if self._device is None:
+            raise ValueError(f"{self._card.name} has no buffers on a GPU: it runs on the CPU")
+        return self._device.run_at(address)
 
     def on_cpu(self) -> OnnxEngine:
         return load(self._path, provider="cpu")
@@ -107,22 +109,33 @@ def build(model_path: Path, engine_path: Path, *, progress: Callable[[str], None
 
 
 def load(
-    engine_path: Path, *, provider: str = "auto", num_threads: int | None = None
+    engine_path: Path,
+    *,
+    provider: str = "auto",
+    config: cpu.Config | None = None,
+    why: str = "",
+    progress: Callable[[str], None] = lambda line: None,
 ) -> OnnxEngine:
     """Load an engine and run it once or twice, so that the first window is not slow.
 
     Args:
         engine_path: An .onnx file made by ``build``.
-        provider: "auto" (the GPU if there is a usable one), "cpu", "cuda" or "tensorrt".
-        num_threads: Threads of one operator on the CPU; default 2, or 1 on a single core.
+        provider: "auto" (CUDA if it can run, else the CPU), "cpu", "cuda" or "tensorrt".
+        config: How it uses the cores.
+        why: What the notes say of the choice of this provider.
+        progress: Told what takes long.
 
     Raises:
         EngineError: the file cannot be honoured, or there is no such provider.
     """
     card = read_card(engine_path)
-    session, name, notes = open_session(engine_path, provider, num_threads)
-    check_shapes(engine_path, session, card)
-    engine = OnnxEngine(engine_path, session, card, name, notes)
-    for _ in range(NUM_WARM_UPS):
-        engine.run(np.zeros(input_shape(card)[1:], np.float32))
+    opened = open_session(engine_path, card, provider, config, progress=progress)
+    check_shapes(engine_path, opened.session, card)
+    try:
+        engine = OnnxEngine(engine_path, card, opened, *filter(None, [why]))
+        for _ in range(NUM_WARM_UPS):
+            engine.run(np.zeros(input_shape(card)[1:], np.float32))
+    except DeviceLostError as error:
+        lost = f"{error}: running on the CPU"
+        return load(engine_path, provider="cpu", config=config, why=lost)
     return engine
