@@ -9,6 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from app.counters import Counters
+from app.fallback import Fallback
 from app.inference import Inference
 from app.latest import Latest
 from app.lifecycle import Lifecycle
@@ -17,7 +18,7 @@ from app.scene import PipelineState, Scene, StageLatency
 from events.packet import SensorSize
 from events.sources.source import Seekable, Source
 from events.windows import Window
-from export.backends.backend import Engine
+from export.backends.backend import DeviceLostError, Engine, EngineError
 
 logger = logging.getLogger(__name__)
 
@@ -69,6 +70,7 @@ class Stream:
         self.seekable: Seekable | None = None
         """The source, if it has a timeline; known once it is open."""
         self.failure = ""
+        self.fallback = Fallback(report)
         self._controls = controls
         self._lifecycle = lifecycle
         self._report = report
@@ -94,10 +96,11 @@ class Stream:
         """End both threads; return the names of those that still run after ``timeout_s``."""
         self._cease()
         deadline_s = time.monotonic() + timeout_s
-        for thread in self._threads:
+        threads = [*self._threads, *filter(None, [self.fallback.thread])]
+        for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline_s - time.monotonic()))
-        return tuple(thread.name for thread in self._threads if thread.is_alive())
+        return tuple(thread.name for thread in threads if thread.is_alive())
 
     def _cease(self) -> None:
         self._stopping.set()
@@ -182,7 +185,7 @@ class Stream:
 
     def _inference_for(self, sensor: SensorSize, current: Inference | None) -> Inference | None:
         """Return what runs the engine that is chosen now on this sensor."""
-        engine = self._controls.engine
+        engine = self.fallback.engine_for(self._controls.engine)
         if engine is None:
             return None
         if current is not None and current.engine is engine and current.sensor == sensor:
@@ -194,6 +197,11 @@ class Stream:
         if inference is not None:
             try:
                 prediction, latency = inference.infer(window)
+            except DeviceLostError as error:
+                self.fallback.give_up(inference.engine, error)
+                if self._controls.is_strict:
+                    return self._scene_on_stand_in(window, received_s)
+                self.counters.num_engine_failures += 1
             except Exception as error:
                 self._count_failure(inference.engine, error)
         return Scene(
@@ -206,6 +214,14 @@ class Stream:
             engine_name=inference.engine.card.name if inference else "",
             provider=inference.engine.provider if inference else "",
         )
+
+    def _scene_on_stand_in(self, window: Window, received_s: float) -> Scene:
+        """Wait for the stand-in of a lost engine and infer again: no window may fail."""
+        self.fallback.join()
+        inference = self._inference_for(window.packet.sensor, None)
+        if inference is None:
+            raise EngineError("neither the GPU nor the CPU runs the engine any more")
+        return self._scene(window, received_s, inference)
 
     def _count_failure(self, engine: Engine, error: Exception) -> None:
         """Count a failure of the engine, and say so the first time."""

@@ -16,7 +16,7 @@ from export.backends.backend import EngineError, Memory, Outputs
 from export.onnx_card import read_card
 from export.onnx_shapes import GRID, input_shape
 from export.providers import openvino as provider_file
-from export.runtime_errors import first_line, load_error, run_error
+from export.runtime_errors import first_line, load_error
 from models.card import ModelCard
 
 SUFFIX = ".onnx"
@@ -59,7 +59,7 @@ class OpenVinoEngine:
         try:
             self._request.infer()
         except RuntimeError as error:
-            raise run_error(TITLE, error) from error
+            raise EngineError(f"{TITLE} failed: {first_line(error)}") from error
         return {name: self._request.get_tensor(name).data for name in self._card.outputs}
 
     def on_cpu(self) -> OpenVinoEngine:
