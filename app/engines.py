@@ -5,7 +5,7 @@ from __future__ import annotations
 import importlib
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from app.versions import REINSTALL, runtime_problem, runtime_providers
 from export.backends.backend import Backend, Engine, EngineError
@@ -67,44 +67,51 @@ def usable_providers(card: ModelCard) -> list[str]:
     return [name for name in names if name != "openvino" or refusal(card) is None]
 
 
+def provider_problems() -> dict[str, str]:
+    """Return why providers cannot run .onnx engines here, by name; those that can are left out."""
+    from export.providers.provider import PROVIDERS, problem
+
+    found = {name: problem(name) for name in PROVIDERS if name != "auto"}
+    return {name: reason for name, reason in found.items() if reason}
+
+
 def _load_onnx(path: Path, provider: str, progress: Progress) -> Engine:
     mixed = runtime_problem()
-    if mixed:
-        progress(mixed)
     try:
         runtime_providers()
     except RuntimeError as error:
         raise EngineError(f"{error}: {mixed or REINSTALL}") from None
+    notes = (mixed,) if mixed else ()
     from export.providers.provider import TITLES, problem
 
     if provider == "auto":
-        return _load_fastest(path, progress)
+        return _load_fastest(path, notes, progress)
     if provider == "openvino" and (reason := problem(provider)):
-        why = f"{TITLES[provider]} cannot be used ({reason}): running on the CPU"
-        return _load_on(path, "cpu", why=why)
-    return _load_on(path, provider, progress=progress)
+        notes = (*notes, f"{TITLES[provider]} cannot be used ({reason}): running on the CPU")
+        provider = "cpu"
+    return _load_on(path, provider, notes, progress)
 
 
-def _load_on(path: Path, provider: str, **options: Any) -> Engine:
-    """Load an .onnx file on a provider by name."""
-    module = OPENVINO if provider == "openvino" else BACKENDS[".onnx"]
-    engine: Engine = importlib.import_module(module).load(path, provider=provider, **options)
-    return engine
-
-
-def _load_fastest(path: Path, progress: Progress) -> Engine:
+def _load_fastest(path: Path, notes: tuple[str, ...], progress: Progress) -> Engine:
     """Load what was measured to be best here; at once where there is nothing to choose from."""
     from export.family import family
 
     members = family(path)
     providers = usable_providers(members[0].card)
     if members[0].card.input != "grid" or len(members) * len(providers) == 1:
-        return _load_on(path, "auto", progress=progress)
+        return _load_on(path, "auto", notes, progress)
     from export.choice import choose
 
     def load(file: Path, name: str) -> Engine:
-        return _load_on(file, name, progress=progress)
+        return _load_on(file, name, (), progress)
 
     choice = choose(members, providers, load, progress)
     picked = choice.picked
-    return _load_on(path.with_name(picked.file), picked.provider, why=str(choice))
+    return _load_on(path.with_name(picked.file), picked.provider, (*notes, str(choice)), progress)
+
+
+def _load_on(path: Path, provider: str, notes: tuple[str, ...], progress: Progress) -> Engine:
+    """Load an .onnx file on a provider by name."""
+    module = importlib.import_module(OPENVINO if provider == "openvino" else BACKENDS[".onnx"])
+    engine: Engine = module.load(path, provider=provider, notes=notes, progress=progress)
+    return engine

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 import math
 import os
+import threading
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -20,15 +21,13 @@ from export.cache_folder import cache_folder
 from export.family import Member
 from export.fingerprint import file_digest, machine
 from export.parity import Grid, Tolerance, compare_engines
-from export.providers.provider import TITLES, Arithmetic, provider
+from export.providers.provider import PICKED, TITLES, Arithmetic, provider
 from export.stretch import grids_of
 
 Load = Callable[[Path, str], Engine]
 """Loads an .onnx file on a provider by name."""
 Progress = Callable[[str], None]
 
-PICKED = "automatic choice"
-"""How the line begins that says what was picked."""
 NUM_WINDOWS = 12
 HEADROOM = 0.7
 """Share of the stride that one run may take: the rest is for the representation and for bad
@@ -97,7 +96,7 @@ def choose(
         members: One family, largest inputs first.
         providers: Names of those that can start here, "cpu" among them.
         load: Told what to load.
-        progress: Told what is measured, and what was picked.
+        progress: Told what is measured.
 
     Raises:
         EngineError: not even the CPU runs the engine.
@@ -105,8 +104,7 @@ def choose(
     choice = remembered(members, providers)
     if choice is None:
         choice = _measure(members, providers, load, progress)
-        problem = _remember(_key(members, providers), choice)
-        progress(f"{choice}{problem}")
+        _remember(_key(members, providers), choice, progress)
     return choice
 
 
@@ -183,18 +181,15 @@ def _read() -> dict[str, Any]:
     return dict(content["choices"]) if is_ours and "choices" in content else {}
 
 
-def _remember(key: str, choice: Choice) -> str:
-    """Keep a choice; return why it could not be kept, for the user, or nothing."""
+def _remember(key: str, choice: Choice, progress: Progress) -> None:
+    """Keep a choice; say so where it cannot be kept."""
     entry = {"stride_ms": choice.stride_ms, "trials": [asdict(trial) for trial in choice.trials]}
     content = {"machine": machine(), "choices": {**_read(), key: entry}}
     path = _memory()
-    part = path.with_name(f".{path.name}.{os.getpid()}")
+    part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         part.write_text(json.dumps(content, indent=1))
         os.replace(part, path)
     except OSError as error:
-        return (
-            f"; it is measured again at the next start: {path} cannot be written ({error.strerror})"
-        )
-    return ""
+        progress(f"measured again at the next start: {path} cannot be written: {error.strerror}")

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from app.sizes import width_and_height
 from events.sources.open import FORMS, open_source
+from export.providers.provider import PROVIDERS
 
 MAX_WAIT_S = 3600.0
 
@@ -21,7 +22,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=FORMS,
     )
     parser.add_argument("--engine", metavar="E", help="engine file; default: Saccade's own")
-    parser.add_argument("--provider", choices=("auto", "cpu", "cuda", "tensorrt"))
+    parser.add_argument("--provider", choices=PROVIDERS)
     parser.add_argument("--light", action="store_true", help="light theme")
     add_window_arguments(parser)
 

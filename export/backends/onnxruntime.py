@@ -113,7 +113,7 @@ def load(
     *,
     provider: str = "auto",
     config: cpu.Config | None = None,
-    why: str = "",
+    notes: tuple[str, ...] = (),
     progress: Callable[[str], None] = lambda line: None,
 ) -> OnnxEngine:
     """Load an engine and run it once or twice, so that the first window is not slow.
@@ -122,7 +122,7 @@ def load(
         engine_path: An .onnx file made by ``build``.
         provider: "auto" (CUDA if it can run, else the CPU), "cpu", "cuda" or "tensorrt".
         config: How it uses the cores.
-        why: What the notes say of the choice of this provider.
+        notes: What the user must know already, such as why it is this provider.
         progress: Told what takes long.
 
     Raises:
@@ -132,10 +132,10 @@ def load(
     opened = open_session(engine_path, card, provider, config, progress=progress)
     check_shapes(engine_path, opened.session, card)
     try:
-        engine = OnnxEngine(engine_path, card, opened, *filter(None, [why]))
+        engine = OnnxEngine(engine_path, card, opened, *notes)
         for _ in range(NUM_WARM_UPS):
             engine.run(np.zeros(input_shape(card)[1:], np.float32))
     except DeviceLostError as error:
-        lost = f"{error}: running on the CPU"
-        return load(engine_path, provider="cpu", config=config, why=lost)
+        notes = (*notes, f"{error}: running on the CPU")
+        return load(engine_path, provider="cpu", config=config, notes=notes)
     return engine

@@ -96,7 +96,7 @@ def load(
     engine_path: Path,
     *,
     provider: str = "openvino",
-    why: str = "",
+    notes: tuple[str, ...] = (),
     progress: Callable[[str], None] = lambda line: None,
 ) -> OpenVinoEngine:
     """Load an engine and run it once or twice, so that the first window is not slow.
@@ -104,7 +104,7 @@ def load(
     Args:
         engine_path: An .onnx file made by `saccade export`.
         provider: "openvino", "auto" or "cpu": all are the CPU.
-        why: What the notes say of the choice of this provider.
+        notes: What the user must know already, such as why it is this provider.
         progress: Told what takes long.
 
     Raises:
@@ -118,7 +118,7 @@ def load(
     if reason:
         raise EngineError(f"OpenVINO cannot run {engine_path} ({reason}): use --provider cpu")
     request = _compile(engine_path, card)
-    engine = OpenVinoEngine(engine_path, request, card, tuple(filter(None, [why])))
+    engine = OpenVinoEngine(engine_path, request, card, notes)
     for _ in range(NUM_WARM_UPS):
         engine.run(np.zeros(input_shape(card)[1:], np.float32))
     return engine

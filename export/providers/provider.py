@@ -6,12 +6,15 @@ import functools
 import importlib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal, Protocol, cast
+from typing import TYPE_CHECKING, Literal, Protocol, cast
 
-from models.card import ModelCard
+if TYPE_CHECKING:
+    from models.card import ModelCard  # slow to import, and each verb's options are named here
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino")
 """What a user may ask for; all but "auto" are files of this folder."""
+PICKED = "automatic choice"
+"""How the line begins that says what "auto" became."""
 TITLES = {"cpu": "CPU", "cuda": "CUDA", "tensorrt": "TensorRT", "openvino": "OpenVINO"}
 
 Arithmetic = Literal["fp32", "tf32", "fp16", "bf16", "int8"]
