@@ -167,14 +167,15 @@ def _key(members: Sequence[Member], providers: Sequence[str]) -> str:
     return "-".join([*(file_digest(member.path) for member in members), *providers])
 
 
-def _memory() -> Path:
+def memory_path() -> Path:
+    """Return the file that holds what was measured here."""
     return cache_folder() / "choices.json"
 
 
 def _read() -> dict[str, Any]:
     """Return the choices by key; none where they are of another machine, driver or library."""
     try:
-        content = json.loads(_memory().read_text())
+        content = json.loads(memory_path().read_text())
     except (OSError, ValueError):
         return {}
     is_ours = isinstance(content, dict) and content.get("machine") == machine()
@@ -185,7 +186,7 @@ def _remember(key: str, choice: Choice, progress: Progress) -> None:
     """Keep a choice; say so where it cannot be kept."""
     entry = {"stride_ms": choice.stride_ms, "trials": [asdict(trial) for trial in choice.trials]}
     content = {"machine": machine(), "choices": {**_read(), key: entry}}
-    path = _memory()
+    path = memory_path()
     part = path.with_name(f".{path.name}.{os.getpid()}-{threading.get_ident()}")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)

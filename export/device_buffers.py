@@ -37,7 +37,7 @@ class DeviceBuffers:
         self._bind_outputs(self._binding)
 
     def run(self, grid: npt.NDArray[np.float32]) -> dict[str, npt.NDArray[np.float32]]:
-        """Return the outputs for one (C, H, W) grid in host memory; new arrays each time."""
+        """Return the outputs for one (C, H, W) grid in host memory."""
         self._grid.update_inplace(np.ascontiguousarray(grid[None]))
         self._session.run_with_iobinding(self._binding)
         return self._read()

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from export.backends.backend import DeviceLostError, Memory, Outputs
+from export.backends.backend import DeviceLostError, EngineError, Memory, Outputs
 from export.device_buffers import DeviceBuffers
 from export.onnx_card import read_card
 from export.onnx_shapes import GRID, check_shapes, input_shape
@@ -135,7 +135,10 @@ def load(
         engine = OnnxEngine(engine_path, card, opened, *notes)
         for _ in range(NUM_WARM_UPS):
             engine.run(np.zeros(input_shape(card)[1:], np.float32))
-    except DeviceLostError as error:
-        notes = (*notes, f"{error}: running on the CPU")
+    except Exception as error:  # ONNX Runtime's own classes share no base
+        lost = error if isinstance(error, EngineError) else run_error(opened.provider, error)
+        if not isinstance(lost, DeviceLostError):
+            raise lost from None
+        notes = (*notes, f"{lost}: running on the CPU")
         return load(engine_path, provider="cpu", config=config, notes=notes)
     return engine

@@ -13,7 +13,6 @@ from pathlib import Path
 from export.cache_folder import cache_folder
 from export.fingerprint import file_digest, machine_digest
 from export.libraries import missing
-from export.onnx_shapes import GRID, input_shape
 from export.providers.provider import Arithmetic, Setup
 from models.card import ModelCard
 
@@ -53,6 +52,8 @@ def setup(path: Path, card: ModelCard, *, uses_graph: bool = False) -> Setup:
         "trt_cuda_graph_enable": str(int(uses_graph)),
     }
     if card.is_dynamic:
+        from export.onnx_shapes import GRID, input_shape  # onnxruntime
+
         shape = "x".join(map(str, input_shape(card)))
         bounds = ("min", "opt", "max")
         options |= {f"trt_profile_{bound}_shapes": f"{GRID}:{shape}" for bound in bounds}
