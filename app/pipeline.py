@@ -113,8 +113,9 @@ class Pipeline:
 
     @property
     def engine(self) -> Engine | None:
-        """The engine that the next window will use."""
-        return self._controls.engine
+        """The engine that the next window will use; None while a lost one's stand-in loads."""
+        chosen = self._controls.engine
+        return self._stream.fallback.engine_for(chosen) if self._stream else chosen
 
     @property
     def windows(self) -> WindowConfig:
@@ -255,7 +256,7 @@ class Pipeline:
 
     def stats(self) -> Stats:
         """Return the account of the stream that runs, or of the last one."""
-        stream, engine = self._stream, self._controls.engine
+        stream, engine = self._stream, self.engine
         engine_name = engine.card.name if engine else ""
         provider = engine.provider if engine else ""
         if stream is None:
@@ -267,6 +268,7 @@ class Pipeline:
             num_dropped_windows=sum(mailbox.num_dropped for mailbox in stream.mailboxes),
             num_lost_events=status.num_lost,
             backlog_events=status.backlog_events,
+            num_fallbacks=stream.fallback.num_lost,
             engine_name=engine_name,
             provider=provider,
             message=status.message,

@@ -11,6 +11,7 @@ from functools import partial
 from typing import TypeVar
 
 from app.counters import Counters
+from app.fallback import Fallback
 from app.latest import Latest
 from app.lifecycle import Lifecycle
 from app.reader import Reader, ReaderControls
@@ -78,6 +79,7 @@ class Stream:
         self.seekable: Seekable | None = None
         """The source, if it has a timeline; known once it is open."""
         self.failure = ""
+        self.fallback = Fallback(report)
         self._controls = controls
         self._lifecycle = lifecycle
         self._report = report
@@ -89,6 +91,7 @@ class Stream:
         self._stages = Stages(
             lambda: controls.engine,
             self.counters,
+            self.fallback,
             is_strict=controls.is_strict,
             report=report,
             trace=controls.trace,
@@ -115,10 +118,11 @@ class Stream:
         """End all threads; return the names of those that still run after ``timeout_s``."""
         self._cease()
         deadline_s = time.monotonic() + timeout_s
-        for thread in self._threads:
+        threads = [*self._threads, *filter(None, [self.fallback.thread])]
+        for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline_s - time.monotonic()))
-        return tuple(thread.name for thread in self._threads if thread.is_alive())
+        return tuple(thread.name for thread in threads if thread.is_alive())
 
     def _cease(self) -> None:
         self._stopping.set()

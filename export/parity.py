@@ -12,7 +12,6 @@ import numpy as np
 import numpy.typing as npt
 
 from events.packet import EventPacket
-from export.backends import eager, onnxruntime
 from export.backends.backend import Engine, EventEngine, Memory, Outputs
 from models.card import DEPTH_M, LABELS, TOKENS
 
@@ -129,6 +128,8 @@ def compare(
         EngineError: a file cannot be loaded.
         ValueError: there are no grids.
     """
+    from export.backends import eager, onnxruntime  # torch; comparing two engines needs none
+
     model = eager.load(model_path, provider="cpu")
     return compare_engines(model, onnxruntime.load(engine_path, provider=provider), grids)
 

@@ -19,6 +19,12 @@ REPOSITORY = Path(__file__).resolve().parent.parent
 THREAD_GRACE_S = 2.0
 
 
+@pytest.fixture(scope="session", autouse=True)
+def no_test_touches_the_users_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what is measured and built meanwhile in a folder of this run."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
 @pytest.fixture(scope="session")
 def data_folder() -> Path:
     """The folder of recordings and data sets: $SACCADE_DATA, else ../shared/data; else a skip."""

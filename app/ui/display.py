@@ -279,7 +279,8 @@ class Display:
         self._parts.left.show_rates(stats.event_rate, stats.filtered_rate)
         self._parts.transport.timeline.show_rates()
         if stats.provider:
-            self._parts.top.show_badge(f"{stats.provider} · {stats.windows_done_per_s:.0f}/s")
+            self._parts.top.badge.show_rate(stats.provider, stats.windows_done_per_s)
+        self._parts.top.badge.show_fallbacks(stats.num_fallbacks)
         if stats.message != self._message:
             self._show_source_message(stats.message)
 

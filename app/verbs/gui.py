@@ -10,6 +10,7 @@ from pathlib import Path
 from app.capture_option import add_capture_option
 from app.sizes import width_and_height
 from events.sources.open import FORMS, open_source
+from export.providers.provider import PROVIDERS
 
 MAX_WAIT_S = 3600.0
 
@@ -23,7 +24,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help=FORMS,
     )
     parser.add_argument("--engine", metavar="E", help="engine file; default: Saccade's own")
-    parser.add_argument("--provider", choices=("auto", "cpu", "cuda", "tensorrt"))
+    parser.add_argument("--provider", choices=PROVIDERS)
     parser.add_argument("--light", action="store_true", help="light theme")
     add_capture_option(parser)
     add_window_arguments(parser)

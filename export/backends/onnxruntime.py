@@ -11,12 +11,15 @@ import numpy.typing as npt
 import onnxruntime
 
 from events.packet import EventPacket, SensorSize, empty_packet
-from export.backends.backend import EngineError, Memory, Outputs
+from export.backends.backend import DeviceLostError, EngineError, Memory, Outputs
+from export.device_buffers import DeviceBuffers
 from export.event_input import COLUMNS, Columns, EventColumns
 from export.onnx_card import read_card
 from export.onnx_memory import OnnxMemory
 from export.onnx_shapes import ELAPSED, GRID, check_shapes, input_shape, is_memory
-from export.sessions import first_line, open_session
+from export.providers import cpu
+from export.runtime_errors import run_error
+from export.sessions import Opened, open_session
 from models.card import ModelCard
 
 SUFFIX = ".onnx"
@@ -30,19 +33,14 @@ class OnnxEngine:
     What a stream remembers is bound for each run: see OnnxMemory.
     """
 
-    def __init__(
-        self,
-        path: Path,
-        session: onnxruntime.InferenceSession,
-        card: ModelCard,
-        provider: str,
-        notes: tuple[str, ...],
-    ) -> None:
+    def __init__(self, path: Path, card: ModelCard, opened: Opened, *notes: str) -> None:
+        session: onnxruntime.InferenceSession = opened.session
         self._path = path
         self._session = session
         self._card = card
-        self._provider = provider
-        self._notes = notes
+        self._provider = opened.provider
+        self._notes = (*opened.notes, *notes)
+        self._device = DeviceBuffers(session) if opened.has_device_buffers else None
         self._columns = EventColumns(card)
         self._inputs: dict[str, npt.NDArray[np.float32]] = {
             each.name: np.zeros(each.shape, np.float32)
@@ -113,17 +111,19 @@ class OnnxEngine:
         """Run on what ``_inputs`` hold, and raw events, if any."""
         if ELAPSED in self._inputs:
             self._inputs[ELAPSED][0] = elapsed
-        # A bound CPU buffer is copied to the GPU when it is bound.
-        bound = columns if self._provider == "CPU" else {**self._inputs, **columns}
         used = self._memory(memory)
         try:
+            if self._device is not None:
+                return self._device.run(self._inputs[GRID])
+            # A bound CPU buffer is copied to the GPU when it is bound.
+            bound = columns if self._provider == "CPU" else {**self._inputs, **columns}
             for name, array in bound.items():
                 self._binding.bind_cpu_input(name, array)
             if used is not None:
                 used.bind(self._binding)
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # ONNX Runtime's own classes share no base
-            raise EngineError(f"{self._provider} failed: {first_line(error)}") from error
+            raise run_error(self._provider, error) from error
         if used is not None:
             used.advance()
         return self._outputs
@@ -138,16 +138,26 @@ class OnnxEngine:
         assert isinstance(given, OnnxMemory), f"a memory of another backend: {given}"
         return given
 
+    def warm_up(self) -> None:
+        """Run once on a window without events."""
+        card = self._card
+        if card.sensor:
+            self.run_events(empty_packet(SensorSize(*card.sensor), 0, card.window_us))
+        else:
+            self.run(np.zeros(input_shape(card)[1:], np.float32))
+
     def run_on_device(self, address: int) -> Outputs:
         """Return the raw outputs for a grid that is in the GPU's memory already.
 
         Args:
             address: Of a contiguous (C, input_height, input_width) float32 array that is complete.
+
+        Raises:
+            ValueError: the engine does not run on a GPU.
         """
-        shape = self._inputs[GRID].shape
-        self._binding.bind_input(GRID, "cuda", 0, np.float32, shape, address)
-        self._session.run_with_iobinding(self._binding)
-        return self._outputs
+        if self._device is None:
+            raise ValueError(f"{self._card.name} has no buffers on a GPU: it runs on the CPU")
+        return self._device.run_at(address)
 
     def on_cpu(self) -> OnnxEngine:
         return load(self._path, provider="cpu")
@@ -172,25 +182,36 @@ def build(model_path: Path, engine_path: Path, *, progress: Callable[[str], None
 
 
 def load(
-    engine_path: Path, *, provider: str = "auto", num_threads: int | None = None
+    engine_path: Path,
+    *,
+    provider: str = "auto",
+    config: cpu.Config | None = None,
+    notes: tuple[str, ...] = (),
+    progress: Callable[[str], None] = lambda line: None,
 ) -> OnnxEngine:
     """Load an engine and run it once or twice, so that the first window is not slow.
 
     Args:
         engine_path: An .onnx file made by ``build``.
-        provider: "auto" (the GPU if there is a usable one), "cpu", "cuda" or "tensorrt".
-        num_threads: Threads of one operator on the CPU; default 2, or 1 on a single core.
+        provider: "auto" (CUDA if it can run, else the CPU), "cpu", "cuda" or "tensorrt".
+        config: How it uses the cores.
+        notes: What the user must know already, such as why it is this provider.
+        progress: Told what takes long.
 
     Raises:
         EngineError: the file cannot be honoured, or there is no such provider.
     """
     card = read_card(engine_path)
-    session, name, notes = open_session(engine_path, provider, num_threads)
-    check_shapes(engine_path, session, card)
-    engine = OnnxEngine(engine_path, session, card, name, notes)
-    for _ in range(NUM_WARM_UPS):
-        if card.sensor:
-            engine.run_events(empty_packet(SensorSize(*card.sensor), 0, card.window_us))
-        else:
-            engine.run(np.zeros(input_shape(card)[1:], np.float32))
+    opened = open_session(engine_path, card, provider, config, progress=progress)
+    check_shapes(engine_path, opened.session, card)
+    try:
+        engine = OnnxEngine(engine_path, card, opened, *notes)
+        for _ in range(NUM_WARM_UPS):
+            engine.warm_up()
+    except Exception as error:  # ONNX Runtime's own classes share no base
+        lost = error if isinstance(error, EngineError) else run_error(opened.provider, error)
+        if not isinstance(lost, DeviceLostError):
+            raise lost from None
+        notes = (*notes, f"{lost}: running on the CPU")
+        return load(engine_path, provider="cpu", config=config, notes=notes)
     return engine
