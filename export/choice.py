@@ -111,6 +111,8 @@ def choose(
 def remembered(members: Sequence[Member], providers: Sequence[str]) -> Choice | None:
     """Return what was measured for these files on this machine; None where it was not."""
     entry = _read().get(_key(members, providers))
+    if entry is None:
+        return None
     try:
         trials = tuple(
             Trial(**{**trial, "size": tuple(trial["size"])}) for trial in entry["trials"]

@@ -66,13 +66,13 @@ def gpu() -> dict[str, str]:
         return {}
     name, driver = ctypes.create_string_buffer(TEXT_BYTES), ctypes.create_string_buffer(TEXT_BYTES)
     device = ctypes.c_void_p()
-    calls = (
-        lambda: nvml.nvmlInit_v2(),
-        lambda: nvml.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(device)),
-        lambda: nvml.nvmlDeviceGetName(device, name, TEXT_BYTES),
-        lambda: nvml.nvmlSystemGetDriverVersion(driver, TEXT_BYTES),
+    failure = (  # each returns 0 where it succeeds
+        nvml.nvmlInit_v2()
+        or nvml.nvmlDeviceGetHandleByIndex_v2(0, ctypes.byref(device))
+        or nvml.nvmlDeviceGetName(device, name, TEXT_BYTES)
+        or nvml.nvmlSystemGetDriverVersion(driver, TEXT_BYTES)
     )
-    if any(call() for call in calls):  # 0 is success
+    if failure:
         return {}
     nvml.nvmlShutdown()
     return {"gpu": name.value.decode(errors="replace"), "driver": driver.value.decode()}
