@@ -150,15 +150,23 @@ class LoopedSource(Playback):
 
 
 class RandomSource(LoopedSource):
-    """Random events at ``rate`` a second: a loop of some packets of them."""
+    """Random events at ``rate`` a second, the same number in each packet: a loop of some."""
 
     NUM_TICKS = 8
 
     def __init__(
         self, rate: float, duration_s: float, *, is_live: bool, sensor: SensorSize = SENSOR
     ) -> None:
-        clip_us = self.NUM_TICKS * TICK_US
-        clip = random_packet(int(rate * clip_us / 1e6), clip_us, sensor=sensor)
+        num_events = int(rate * TICK_US / 1e6)
+        parts = [
+            looped(
+                random_packet(num_events, TICK_US, sensor=sensor, seed=tick),
+                tick * TICK_US,
+                (tick + 1) * TICK_US,
+            )
+            for tick in range(self.NUM_TICKS)
+        ]
+        clip = EventPacket(join_events(parts), sensor, 0, self.NUM_TICKS * TICK_US)
         super().__init__(clip, duration_s, is_live=is_live)
 
     @property

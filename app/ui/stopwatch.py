@@ -13,6 +13,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PySide6.QtCore import QTimer
 from PySide6.QtWidgets import QApplication
 
@@ -26,7 +27,7 @@ from app.ui.theme import THEMES, apply_theme
 from app.ui.window import TICK_MS, MainWindow
 
 WARM_UP_S = 2.0
-"""Ticks before the stream has run so long are not counted: the engine warms up."""
+"""Ticks before the first prediction is so old are not counted: the engine warms up."""
 
 
 def measure(
@@ -49,34 +50,42 @@ def measure(
     window = MainWindow(session, preferences, None)
     window.show()
     ticks_s: list[float] = []
-    flowing_s: list[float] = []
-    found: list[Stats] = []
+    counted: list[tuple[float, Stats]] = []  # when counting began and ended, and the account then
+    shown_s: list[float] = []
 
     def tick() -> None:
         now_s = time.time()
         ticks_s.append(now_s)
-        if not flowing_s and session.stats().num_windows:
-            flowing_s.append(now_s)
-        if not found and flowing_s and now_s > flowing_s[0] + WARM_UP_S + seconds:
-            found.append(session.stats())  # quitting closes the window, its stream and its account
+        if not shown_s and window.display.has_shown_prediction:
+            shown_s.append(now_s)
+        due_s = WARM_UP_S + seconds * len(counted)
+        if shown_s and now_s - shown_s[0] >= due_s:
+            counted.append((now_s, session.stats()))
+        if len(counted) == 2:  # not later: quitting closes the window, its stream and its account
             application.quit()
 
     window.timer.timeout.connect(tick)
     QTimer.singleShot(0, lambda: window.open("clip"))
     QTimer.singleShot(0, window.load_engine)
     application.exec()
-    [stats] = found
-    counted_s = [tick_s for tick_s in ticks_s if tick_s > flowing_s[0] + WARM_UP_S]
-    late_ms = 1000 * np.diff(counted_s) - TICK_MS
+    (begun_s, before), (ended_s, after) = counted
     return {
         "up_s": ticks_s[0] - started_s,
-        "ticks_per_s": len(counted_s) / seconds,
+        **_ticking(np.array([tick_s for tick_s in ticks_s if begun_s <= tick_s <= ended_s])),
+        "events_per_s": after.event_rate,
+        "num_lost": after.num_lost_events - before.num_lost_events,
+        "windows_per_s": (after.num_windows - before.num_windows) / (ended_s - begun_s),
+        "age_p95_ms": after.age.p95_ms,
+    }
+
+
+def _ticking(ticks_s: npt.NDArray[np.float64]) -> dict[str, float]:
+    """Return how often and how evenly the window ticked."""
+    late_ms = 1000 * np.diff(ticks_s) - TICK_MS
+    return {
+        "ticks_per_s": (len(ticks_s) - 1) / (ticks_s[-1] - ticks_s[0]),
         "late_p50_ms": float(np.percentile(late_ms, 50)),
         "late_p99_ms": float(np.percentile(late_ms, 99)),
-        "events_per_s": stats.event_rate,
-        "num_lost": stats.num_lost_events,
-        "windows_per_s": stats.windows_done_per_s,
-        "age_p95_ms": stats.age.p95_ms,
     }
 
 

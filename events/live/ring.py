@@ -16,20 +16,35 @@ from events.packet import EVENT_DTYPE, EventArray
 
 CAPACITY = 1 << 21
 """Events: 32 MB, a fifth of a second at 10 million a second: a reader may be held up so long."""
+MIN_CAPACITY = 1 << 12
 HEAD_BYTES = mmap.PAGESIZE
 WRITTEN, READ = 0, 64 // 8
 """Where in the head, in int64, the two counts lie: on cache lines of their own."""
 
 
 def make_memory(capacity: int = CAPACITY) -> int:
-    """Return the file descriptor of new memory for a ring; the caller closes it."""
+    """Return the file descriptor of new memory for a ring; the caller closes it.
+
+    A limit on the size of files (``ulimit -f``) holds for it too: the ring is smaller then.
+
+    Raises:
+        OSError: there is no memory even for MIN_CAPACITY events.
+    """
     if hasattr(os, "memfd_create"):
         memory = os.memfd_create("saccade-events")
     else:
         with tempfile.TemporaryFile() as file:  # has lost its name already
             memory = os.dup(file.fileno())
-    os.ftruncate(memory, HEAD_BYTES + capacity * EVENT_DTYPE.itemsize)
-    return memory
+    while True:
+        try:
+            os.ftruncate(memory, HEAD_BYTES + capacity * EVENT_DTYPE.itemsize)
+        except OSError:
+            if capacity <= MIN_CAPACITY:
+                os.close(memory)
+                raise
+            capacity //= 2
+        else:
+            return memory
 
 
 class EventRing:

@@ -229,3 +229,15 @@ def test_a_run_imports_neither_torch_nor_qt(
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_trace_covers_every_window_up_to_its_writing(
+    recording: Path, tiny_engine: Path, tmp_path: Path
+) -> None:
+    out, trace = tmp_path / "out.jsonl", tmp_path / "trace.json"
+    arguments = ["run", recording, "-o", out, "--engine", tiny_engine, "--trace", trace]
+    assert main([str(argument) for argument in arguments]) == 0
+    spans = [r for r in json.loads(trace.read_text())["traceEvents"] if r["ph"] == "X"]
+    for stage in ("represent", "infer", "decode", "render"):
+        windows = [r["args"]["window"] for r in spans if r["name"] == stage]
+        assert windows == list(range(len(rows_of(out))))

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+import errno
 import os
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -72,3 +75,23 @@ def test_more_than_was_written_cannot_be_read(ends) -> None:
     writer.write(some_events(0, 3))
     with pytest.raises(AssertionError, match="4 of 3 events"):
         reader.read(4)
+
+
+def test_a_limit_on_files_makes_a_smaller_ring() -> None:
+    program = (
+        "import resource; from events.live.ring import EventRing, make_memory\n"
+        "resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))\n"
+        "print(EventRing(make_memory()).capacity)"
+    )
+    command = [sys.executable, "-c", program]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    assert 1 << 12 <= int(done.stdout) < 1 << 16
+
+
+def test_without_any_room_the_ring_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(memory: int, size: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "ftruncate", full)
+    with pytest.raises(OSError, match="No space left"):
+        make_memory()
