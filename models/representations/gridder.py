@@ -4,6 +4,8 @@ Each representation's twin is the file of its kind in this folder, with its clas
 The numba form is the definition; tests hold the twins equal to it.
 """
 
+# B windows, C channels, H height, W width
+
 from __future__ import annotations
 
 import importlib
@@ -17,21 +19,33 @@ from torch import Tensor
 
 from events.packet import EventPacket
 from events.representations.letterbox import Letterbox
-from events.representations.representation import Spec, describe_spec
+from events.representations.representation import Spec, check_sensor, describe_spec
+from models.representations.packed_events import PackedEvents, pack
 
 
 class Gridder(ABC):
-    """Makes network input of packets on a device; only the raw events travel there.
+    """Makes network inputs of windows on a device; only the raw events travel there.
 
     A subclass is made with (spec, letterbox, device).
     """
 
-    @abstractmethod
-    def grid(self, packet: EventPacket) -> Tensor:
-        """Return the (C, height, width) float32 network input of a packet.
+    letterbox: Letterbox
 
-        The packet's span is the window; the same as ``Spec.network_input``, on the device.
+    @abstractmethod
+    def grids(self, packed: PackedEvents) -> Tensor:
+        """Return the (B, C, height, width) float32 network inputs of windows, on the device.
+
+        Each is what ``Spec.network_input`` returns of its window. Their sensor is the letterbox's.
         """
+
+    def grid(self, packet: EventPacket) -> Tensor:
+        """Return the (C, height, width) float32 network input of a packet, its span the window.
+
+        Raises:
+            ValueError: the letterbox was made for another sensor.
+        """
+        check_sensor(packet, self.letterbox)
+        return self.grids(pack([packet]))[0]
 
 
 def make_gridder(spec: Spec, letterbox: Letterbox, device: torch.device) -> Gridder:

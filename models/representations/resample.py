@@ -27,14 +27,15 @@ class Resampler:
         self._columns, self._column_weights = _tables(columns, device)
 
     def __call__(self, planes: Tensor, margin: float | Tensor) -> Tensor:
-        """Return (C, H, W) as (C, height, width), ``margin`` outside the content."""
+        """Return (B, C, H, W) as (B, C, height, width), ``margin`` outside the content."""
         box = self._letterbox
         top, left, height, width = box.content
         # Sums of gathered rows: a matrix product would be rounded to TensorFloat-32 where allowed.
-        between = (planes[:, self._rows] * self._row_weights[..., None]).sum(2)
-        content = (between[:, :, self._columns] * self._column_weights).sum(3)
-        placed = torch.ones(len(planes), box.height, box.width, device=planes.device) * margin
-        placed[:, top : top + height, left : left + width] = content
+        between = (planes[..., self._rows, :] * self._row_weights[..., None]).sum(-2)
+        content = (between[..., self._columns] * self._column_weights).sum(-1)
+        shape = (*planes.shape[:2], box.height, box.width)
+        placed = torch.ones(shape, device=planes.device) * margin
+        placed[..., top : top + height, left : left + width] = content
         return placed
 
 

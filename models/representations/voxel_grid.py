@@ -1,48 +1,51 @@
 """The torch twin of ``events.representations.voxel_grid``."""
 
+# B windows, C channels, H height, W width
+
 from __future__ import annotations
 
 import torch
 from torch import Tensor
 
-from events.packet import EventPacket
 from events.representations.letterbox import Letterbox
 from events.representations.normalization import FLAT_VARIANCE, Normalization
 from events.representations.voxel_grid import VoxelGridSpec
-from models.representations.cells import Cells
+from models.representations.cells import Cells, DeviceEvents
 from models.representations.gridder import Gridder
+from models.representations.packed_events import PackedEvents
+
+WEIGHT_ONE = 1 << 30
+"""Weights are summed as whole numbers of this unit: the same sum in whatever order."""
 
 
 class VoxelGridder(Gridder):
     """Makes voxel grids of a network's size."""
 
     def __init__(self, spec: VoxelGridSpec, letterbox: Letterbox, device: torch.device) -> None:
+        self.letterbox = letterbox
         self._spec = spec
         self._cells = Cells(letterbox, device, is_direct=letterbox.scale <= 1)
 
-    def grid(self, packet: EventPacket) -> Tensor:
-        placed = self._cells.placed(scatter_voxels(packet, self._spec, self._cells))
+    def grids(self, packed: PackedEvents) -> Tensor:
+        placed = self._cells.placed(scatter_voxels(packed, self._spec, self._cells))
         return normalized(placed, self._spec.normalization).contiguous()
 
 
 gridder = VoxelGridder
 
 
-def scatter_voxels(packet: EventPacket, spec: VoxelGridSpec, cells: Cells) -> Tensor:
-    """Return the (C, cells) float32 grid of a packet, not normalised."""
-    start_us, end_us = packet.start_us, packet.end_us
-    if spec.anchor == "events" and len(packet):
-        start_us, end_us = int(packet.t[0]), int(packet.t[-1])
-    duration_us = max(end_us - start_us, 1)
-    num_bins, num_cells = spec.num_bins, cells.num_cells
-    events = cells.events(packet)
-    elapsed_us = (events.t_us - start_us).double()
+def scatter_voxels(packed: PackedEvents, spec: VoxelGridSpec, cells: Cells) -> Tensor:
+    """Return the (B, C, cells) float32 grids of windows, not normalised."""
+    events = cells.events(packed)
+    num_bins = spec.num_bins
+    elapsed_us, duration_us = _since_anchor(events, spec)
     if spec.placement == "trailing":
-        position = elapsed_us * (num_bins / duration_us) - 1
+        factor, shift = num_bins / duration_us.double(), 1
     else:
-        position = elapsed_us * ((num_bins - 1) / duration_us)
+        factor, shift = (num_bins - 1) / duration_us.double(), 0
+    position = elapsed_us.double() * factor[events.window] - shift
     left = position.floor()
-    right_weight = (position - left).float()
+    right_weight = ((position - left) * WEIGHT_ONE).round().long()
     # One plane more at either end takes what lies outside, so that nothing must be masked.
     plane = left.long() + 1
     num_polarities = spec.num_channels // num_bins
@@ -50,26 +53,37 @@ def scatter_voxels(packet: EventPacket, spec: VoxelGridSpec, cells: Cells) -> Te
         sign = torch.ones_like(right_weight)
         plane = plane + torch.where(events.is_on, 0, num_bins + 2)
     else:
-        sign = torch.where(events.is_on, 1.0, -1.0).to(right_weight)
-    index = plane * num_cells + events.cell
-    flat = torch.zeros(num_polarities * (num_bins + 2) * num_cells, device=cells.device)
-    flat.index_add_(0, index, sign * (1 - right_weight))
-    flat.index_add_(0, index + num_cells, sign * right_weight)
-    planes = flat.view(num_polarities, num_bins + 2, num_cells)[:, 1:-1]
-    return planes.reshape(spec.num_channels, num_cells)
+        sign = torch.where(events.is_on, 1, -1)
+    num_planes = num_polarities * (num_bins + 2)
+    sums = cells.sums(events, plane, num_planes, sign * (WEIGHT_ONE - right_weight))
+    sums += cells.sums(events, plane + 1, num_planes, sign * right_weight)
+    planes = sums.unflatten(1, (num_polarities, num_bins + 2))[:, :, 1:-1].flatten(1, 2)
+    return (planes.double() / WEIGHT_ONE).float()
 
 
-def normalized(grid: Tensor, normalization: Normalization) -> Tensor:
-    """Return ``grid`` normalised over its values that are not zero; unchanged where all are."""
+def _since_anchor(events: DeviceEvents, spec: VoxelGridSpec) -> tuple[Tensor, Tensor]:
+    """Return (N,) microseconds since the start that the spec means, and (B,) the spans' lengths."""
+    if spec.anchor == "window" or not len(events.elapsed_us):
+        return events.elapsed_us, events.duration_us.clamp(min=1)
+    last_place = len(events.elapsed_us) - 1  # of a window without events any will do
+    start_us = events.elapsed_us[events.first.clamp(max=last_place)]
+    end = (events.first + events.num_events - 1).clamp(0, last_place)
+    duration_us = (events.elapsed_us[end] - start_us).clamp(min=1)
+    return events.elapsed_us - start_us[events.window], duration_us
+
+
+def normalized(grids: Tensor, normalization: Normalization) -> Tensor:
+    """Return (B, C, H, W), each normalised over its values that are not zero, if there are such."""
     if normalization == "none":
-        return grid
-    is_set = grid != 0
-    count = is_set.sum().clamp(min=1)
-    mean_square = grid.double().square().sum() / count
+        return grids
+    is_set = grids != 0
+    over = (1, 2, 3)
+    count = is_set.sum(over, keepdim=True).clamp(min=1)
+    mean_square = grids.double().square().sum(over, keepdim=True) / count
     if normalization == "nonzero_rms":
-        return (grid / mean_square.sqrt().clamp(min=1e-30)).float()
-    mean = grid.double().sum() / count
-    variance = (torch.where(is_set, grid - mean, 0.0).square().sum() / count).clamp(min=0)
+        return (grids / mean_square.sqrt().clamp(min=1e-30)).float()
+    mean = grids.double().sum(over, keepdim=True) / count
+    deviation = torch.where(is_set, grids - mean, 0.0)
+    variance = (deviation.square().sum(over, keepdim=True) / count).clamp(min=0)
     is_flat = variance <= FLAT_VARIANCE * mean_square
-    scale = torch.where(is_flat, 1.0, variance.sqrt())
-    return torch.where(is_set, (grid - mean) / scale, 0.0).float()
+    return (deviation / torch.where(is_flat, 1.0, variance.sqrt())).float()

@@ -5,12 +5,12 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
-from events.packet import EventPacket
 from events.representations.letterbox import Letterbox
 from events.representations.voxel_image import CLIP_RMS, VoxelImageSpec
 from models.representations.cells import Cells
 from models.representations.eight_bit import quantized
 from models.representations.gridder import Gridder
+from models.representations.packed_events import PackedEvents
 from models.representations.resample import Resampler
 from models.representations.voxel_grid import scatter_voxels
 
@@ -19,6 +19,7 @@ class VoxelImageGridder(Gridder):
     """Makes voxel images of a network's size."""
 
     def __init__(self, spec: VoxelImageSpec, letterbox: Letterbox, device: torch.device) -> None:
+        self.letterbox = letterbox
         self._spec = spec
         self._cells = Cells(letterbox, device, is_direct=False)
         self._resample = Resampler(letterbox, spec.interpolation, device)
@@ -27,24 +28,25 @@ class VoxelImageGridder(Gridder):
             for values in (spec.mean, spec.std)
         )
 
-    def grid(self, packet: EventPacket) -> Tensor:
+    def grids(self, packed: PackedEvents) -> Tensor:
         cells = self._cells
-        voxels = scatter_voxels(packet, self._spec.voxels, cells).double()
+        voxels = scatter_voxels(packed, self._spec.voxels, cells).double().flatten(1)
         low, high = self._range(voxels)
         extent = high - low
         # The last value is that of a voxel without events.
-        values = torch.cat([voxels.view(-1), voxels.new_zeros(1)])
+        values = torch.cat([voxels, voxels.new_zeros(len(voxels), 1)], dim=1)
         scaled = ((values - low) / torch.where(extent > 0, extent, 1.0)).clamp(0, 1)
         levels = quantized(torch.where(extent > 0, scaled, 0.5), self._spec.quantization).float()
-        image = levels[:-1].view(3, cells.height, cells.width)
-        return ((self._resample(image, levels[-1]) - self._mean) / self._std).float()
+        image = levels[:, :-1].unflatten(1, (3, cells.height, cells.width))
+        resampled = self._resample(image, levels[:, -1, None, None, None])
+        return ((resampled - self._mean) / self._std).float()
 
     def _range(self, voxels: Tensor) -> tuple[Tensor, Tensor]:
-        """Return the values of level 0 and level 1."""
+        """Return the (B, 1) values of level 0 and level 1."""
         if self._spec.encoding == "min_max":
-            return voxels.min(), voxels.max()
-        num = (voxels != 0).sum().clamp(min=1)
-        high = CLIP_RMS * (voxels.square().sum() / num).sqrt()
+            return voxels.amin(1, keepdim=True), voxels.amax(1, keepdim=True)
+        num = (voxels != 0).sum(1, keepdim=True).clamp(min=1)
+        high = CLIP_RMS * (voxels.square().sum(1, keepdim=True) / num).sqrt()
         return -high, high
 
 

@@ -17,6 +17,7 @@ from training.data.catalogue import dataset_names, joint_labels, load_dataset
 from training.data.dataset import DataSet
 from training.data.feed import DataConfig, Feed
 from training.data.few_shot import first_of_each
+from training.data.raw_batch import RawBatch, collate_raw
 from training.data.taught import attach_teacher
 from training.data.window_transforms import chosen
 
@@ -81,7 +82,9 @@ class WindowFeed(Feed):
     def samples(self, stage: Stage) -> Dataset[Any]:
         return Mixture(self, stage)
 
-    def collate(self, samples: Sequence[Sample]) -> Batch:
+    def collate(self, samples: Sequence[Sample]) -> Batch | RawBatch:
+        if self.recipe.grids_on == "device":
+            return collate_raw(samples, self.recipe.spec)
         return collate(samples)
 
 
@@ -102,6 +105,7 @@ class Mixture(Dataset[Any]):
             depth_range_m=DEPTH_RANGE_M,
             embedding_width=feed.embedding_width,
             with_images=feed.config.with_images,
+            grids_on=feed.recipe.grids_on,
         )
         self.vocabularies = [
             Vocabulary(feed.recognition_labels, feed.segmentation_labels, each.segmentation_labels)

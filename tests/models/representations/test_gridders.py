@@ -15,6 +15,7 @@ from events.representations.representation import Spec, spec_kinds
 from events.representations.voxel_grid import VoxelGridSpec
 from events.representations.voxel_image import VoxelImageSpec
 from models.representations.gridder import gridder_kinds, make_gridder
+from models.representations.packed_events import pack
 
 SENSOR = SensorSize(60, 45)
 START_US = 10**15
@@ -87,6 +88,42 @@ def test_the_torch_twin_equals_the_definition(spec: Spec, size: tuple[int, int])
         assert grid.is_contiguous()
         expected = spec.network_input(packet, letterbox)
         np.testing.assert_allclose(grid.numpy(), expected, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=name_of)
+@pytest.mark.parametrize("size", [(30, 40), (50, 110)], ids=str)
+def test_windows_together_have_the_grids_that_each_has_alone(
+    spec: Spec, size: tuple[int, int]
+) -> None:
+    letterbox = Letterbox(SENSOR, *size)
+    packets = [*PACKETS.values(), packet_of(40)]
+    grids = make_gridder(spec, letterbox, CPU).grids(pack(packets))
+    expected = np.stack([spec.network_input(packet, letterbox) for packet in packets])
+    np.testing.assert_allclose(grids.numpy(), expected, rtol=1e-5, atol=1e-5)
+
+
+def test_packed_events_are_those_of_the_packets() -> None:
+    sensor = SensorSize(32768, 32768)
+    start_us = 10**15
+    corners = pack_events([start_us, start_us + 2**31 - 2], [0, 32767], [32767, 0], [1, 0])
+    whole = EventPacket(corners, sensor, start_us, start_us + 2**31 - 1)
+    packed = pack([whole, empty_packet(sensor, 0, 7)])
+    assert packed.num_events == (2, 0)
+    assert packed.durations_us == (2**31 - 1, 7)
+    x, is_on, y = (
+        packed.words[:, 1] & 0x7FFF,
+        packed.words[:, 1] >> 15 & 1,
+        packed.words[:, 1] >> 16,
+    )
+    assert packed.words[:, 0].tolist() == [0, 2**31 - 2]
+    assert (x.tolist(), y.tolist(), is_on.tolist()) == ([0, 32767], [32767, 0], [1, 0])
+
+
+def test_windows_that_cannot_be_packed_are_refused() -> None:
+    with pytest.raises(ValueError, match="of one sensor are packed together"):
+        pack([empty_packet(SENSOR, 0, 1), empty_packet(SensorSize(2, 2), 0, 1)])
+    with pytest.raises(ValueError, match="must not last more than 2147483647 us, got 2147483648"):
+        pack([empty_packet(SENSOR, 0, 2**31)])
 
 
 def test_every_representation_has_a_twin_and_every_twin_is_tested() -> None:
