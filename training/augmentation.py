@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import affine_grid, grid_sample
 
+from training.shared_draws import shared_rand
+
 NUM_ATTEMPTS = 10
 """Crops drawn for a sample until one fits; else it is left whole."""
 
@@ -87,22 +89,22 @@ class Views:
 
 
 def draw_views(config: ViewConfig, num_samples: int, height: int, width: int) -> Views:
-    """Draw a view of each sample from torch's own random numbers, on the processor."""
+    """Draw a view of each sample from the random numbers that all processes share."""
     left, top, crop_width, crop_height = _draw_crops(config, num_samples, height, width)
-    sign = 1 - 2 * (torch.rand(num_samples) < config.flip).float()
+    sign = 1 - 2 * (shared_rand(num_samples) < config.flip).float()
     where = torch.zeros(num_samples, 2, 3)
     where[:, 0, 0] = sign * crop_width / width
     where[:, 1, 1] = crop_height / height
     where[:, 0, 2] = (2 * left + crop_width) / width - 1
     where[:, 1, 2] = (2 * top + crop_height) / height - 1
-    return Views(where, torch.rand(num_samples) < config.time_flip)
+    return Views(where, shared_rand(num_samples) < config.time_flip)
 
 
 def _draw_crops(
     config: ViewConfig, num_samples: int, height: int, width: int
 ) -> tuple[Tensor, Tensor, Tensor, Tensor]:
     """Return left, top, width and height of each crop in whole pixels, (B,) float."""
-    area_BK, aspect_BK, swap_BK, x_BK, y_BK = torch.rand(5, num_samples, NUM_ATTEMPTS)
+    area_BK, aspect_BK, swap_BK, x_BK, y_BK = shared_rand(5, num_samples, NUM_ATTEMPTS, batch_dim=1)
     area_BK = (config.min_area + (1 - config.min_area) * area_BK) * height * width
     least, most = config.aspect_ratio
     aspect_BK = width / height * (least + (most - least) * aspect_BK)

@@ -104,8 +104,7 @@ class Run:
             if not path.is_dir():
                 self._load_whole(state)
             self.scaler.load_state_dict(state["scaler"])
-            if self.world.rank < len(state["random"]):  # else this one is new in a larger world
-                _set_random_state(state["random"][self.world.rank])
+            _set_random_state(state["random"], self.world.rank)
             return int(state["step"])
         raise CheckpointError(
             f"no readable checkpoint in {folder / FOLDER} ({'; '.join(problems) or 'none there'}): "
@@ -196,10 +195,11 @@ def _random_state() -> dict[str, Any]:
     return {"cpu": torch.get_rng_state(), "cuda": torch.cuda.get_rng_state_all()}
 
 
-def _set_random_state(state: dict[str, Any]) -> None:
-    torch.set_rng_state(state["cpu"])
-    if len(state["cuda"]) == torch.cuda.device_count():
-        torch.cuda.set_rng_state_all(state["cuda"])
+def _set_random_state(states: list[dict[str, Any]], rank: int) -> None:
+    torch.set_rng_state(states[0]["cpu"])  # the same in all: see ``shared_rand``
+    cuda = states[rank % len(states)]["cuda"]  # a larger world's new ones take another's
+    if len(cuda) == torch.cuda.device_count():
+        torch.cuda.set_rng_state_all(cuda)
 
 
 def _first_line(error: BaseException) -> str:

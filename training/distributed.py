@@ -6,12 +6,13 @@ batch of every process after the other, so that N processes see what one would w
 
 from __future__ import annotations
 
+import functools
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any, Literal
+from typing import Any, Literal, ParamSpec
 
 import torch
 import torch.distributed as dist
@@ -19,8 +20,14 @@ from torch import Tensor, nn
 from torch.distributed.device_mesh import init_device_mesh
 from torch.distributed.fsdp import fully_shard
 
+from models.global_batch import num_processes
+from training.shared_norm import share_norms
+
 Strategy = Literal["ddp", "fsdp"]
 TIMEOUT = timedelta(minutes=10)
+LONGEST_WORK = timedelta(days=30)
+"""That others wait for, where the main process makes what all read."""
+Arguments = ParamSpec("Arguments")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,48 +92,44 @@ def joined(device: torch.device) -> Iterator[World]:
         dist.destroy_process_group()
 
 
-def gathered(rows: Tensor) -> Tensor:
-    """Return the rows of every process, first to last; gradients flow back to each.
+def main_first(work: Callable[Arguments, None]) -> Callable[Arguments, None]:
+    """Return ``work`` done by the main process alone, and then by the others, who find it done.
 
-    Losses that compare the samples of a batch with one another call this, so that their negatives
-    are those of the global batch. DDP averages gradients, as if each process held the mean of its
-    own samples: a loss over gathered rows is the same in all processes, and its gradient comes back
-    summed over them, so that its average is that of one process with the whole batch.
+    For what is made once and kept on a disk that all processes see.
     """
-    if not (dist.is_available() and dist.is_initialized()):
-        return rows
-    everyone: Tensor = _Gather.apply(rows)  # type: ignore[no-untyped-call]
-    return everyone
 
+    @functools.wraps(work)
+    def in_turn(*args: Arguments.args, **kwargs: Arguments.kwargs) -> None:
+        if num_processes() == 1:
+            work(*args, **kwargs)
+            return
+        # A group of its own, since the run's would give up after TIMEOUT; gloo waits on any device.
+        waiting = dist.new_group(backend="gloo", timeout=LONGEST_WORK)
+        if dist.get_rank() == 0:
+            work(*args, **kwargs)
+        dist.barrier(group=waiting)
+        if dist.get_rank() != 0:
+            work(*args, **kwargs)
 
-class _Gather(torch.autograd.Function):
-    """All processes' rows; the gradient of one's own is the sum of what all say of them."""
-
-    @staticmethod
-    def forward(context: Any, rows: Tensor) -> Tensor:
-        parts = [torch.empty_like(rows) for _ in range(dist.get_world_size())]
-        dist.all_gather(parts, rows.contiguous())
-        return torch.cat(parts)
-
-    @staticmethod
-    def backward(context: Any, gradient: Tensor) -> Tensor:
-        total = gradient.contiguous()
-        dist.all_reduce(total)
-        return total.chunk(dist.get_world_size())[dist.get_rank()]
+    return in_turn
 
 
 def distribute(method: nn.Module, world: World, strategy: Strategy) -> nn.Module:
     """Return what is to be called instead of ``method``, so that processes agree on gradients.
 
     ``ddp`` keeps all weights in every process; ``fsdp`` shards those of every block of a list of
-    blocks, and the rest, among the processes (``method`` itself is changed).
+    blocks, and the rest, among the processes. ``method`` itself is changed: its batch
+    normalisations see the global batch.
     """
     if world.size == 1:
         return method
+    share_norms(method)
     if strategy == "ddp":
-        return nn.parallel.DistributedDataParallel(
+        replica = nn.parallel.DistributedDataParallel(
             method, device_ids=[world.device] if world.device.type == "cuda" else None
         )
+        replica.broadcast_buffers = False  # they are made of the global batch: the same in all
+        return replica
     shard(method, world)
     return method
 

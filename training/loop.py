@@ -64,7 +64,8 @@ def train(
     torch.manual_seed(recipe.seed)
     method = recipe.method.build(recipe, feed).to(world.device)
     method.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
-    torch.manual_seed(recipe.seed + world.rank)  # processes drop out different units
+    torch.manual_seed(recipe.seed)
+    torch.cuda.manual_seed_all(recipe.seed + world.rank)  # what layers drop differs by process
     made_by = {"recipe": recipe.name, "data": list(feed.names), "seed": recipe.seed}
     if recipe.initial is not None:
         made_by["initial"] = load_card(Path(recipe.initial)).provenance
@@ -135,13 +136,14 @@ class _Loop:
             with self.meter.waiting():
                 group = [self._checked(next(incoming)) for _ in range(self.recipe.accumulate)]
             if self.meter.flops_per_step is None and not self.run.is_sharded:
-                flops = self.stepper.count_flops(group[0])
+                flops = self.stepper.count_flops(group[0], step)
                 self.meter.flops_per_step = flops * self.recipe.accumulate
             output = self.stepper.step(group, step)
             self.meter.count(sum(len(batch) for batch in group))
             if step % self.recipe.log_every == 0:
                 self._log(step, output)
-            if self.recipe.pictures_every and step % self.recipe.pictures_every == 0:
+            every = self.recipe.pictures_every
+            if every and step % every == 0 and not self.run.is_sharded:
                 self._show(step, group[-1])
             if (step + 1) % self.recipe.checkpoint_every == 0 or step + 1 == self.recipe.num_steps:
                 self.run.save(self.folder.path, step + 1)
@@ -208,8 +210,9 @@ class _Loop:
         if self.writer is None:
             return
         self.run.method.eval()
-        with torch.no_grad():
-            for name, picture in self.run.method.pictures(batch).items():
+        device = self.run.world.device
+        with torch.no_grad(), torch.random.fork_rng(devices=[]):  # the other processes draw none
+            for name, picture in self.run.method.pictures(batch.to(device)).items():
                 self.writer.add_image(name, picture.float().nan_to_num().cpu().numpy(), step)
 
 

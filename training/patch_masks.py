@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn.functional import avg_pool2d
 
+from training.shared_draws import shared_rand
+
 MaskStrategy = Literal["random", "density", "anti_density"]
 
 
@@ -30,12 +32,12 @@ def choose_visible(
         patch_size: Pixels per side.
         mask_ratio: Share of patches hidden.
         strategy: ``density`` hides the densest, ``anti_density`` the emptiest; ``random`` draws
-            from torch's own random numbers, on the processor.
+            from the random numbers that all processes share.
     """
     height, width = events.shape[2] // patch_size, events.shape[3] // patch_size
     num_visible = int(height * width * (1 - mask_ratio))
     if strategy == "random":
-        order_BN = torch.rand(len(events), height * width).to(events.device)
+        order_BN = shared_rand(len(events), height * width).to(events.device)
     else:
         order_BN = avg_pool2d(events.sum(1, keepdim=True).abs(), patch_size).flatten(1)
     order_BN = order_BN.argsort(dim=1, descending=strategy == "anti_density", stable=True)

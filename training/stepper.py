@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import copy
 import logging
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any
 
 import torch
@@ -28,8 +28,8 @@ class NotFiniteError(FloatingPointError):
     """A loss or a gradient is no longer a number."""
 
 
-class OutOfMemoryError(MemoryError):
-    """The GPU's memory does not hold a step."""
+class OutOfMemoryError(RuntimeError):
+    """The GPU's memory does not hold a step; the message names what to lower."""
 
 
 class Stepper:
@@ -53,12 +53,30 @@ class Stepper:
         run, config = self.run, self.recipe.optimizer
         set_learning_rate(run.optimizer, learning_rate(step, config, self.recipe.num_steps))
         run.method.train()
-        try:
+        with self._advising(step):
             for number, batch in enumerate(batches, 1):
                 with self._synchronized(is_last=number == len(batches)):
                     output = self._backward(batch, 1 / len(batches))
-        except torch.OutOfMemoryError as error:
-            raise OutOfMemoryError(self._advice(error)) from None
+            self._move(step, output, batches)
+        run.method.after_step(step)
+        run.average.update(run.method.trained(), step)
+        return output
+
+    def count_flops(self, batch: AnyBatch, step: int = 0) -> int:
+        """Return the operations of a forward and backward pass; changes nothing.
+
+        Raises:
+            OutOfMemoryError: the GPU is full at ``step``: names the fields to lower.
+        """
+        with self._advising(step), torch.random.fork_rng():
+            method = copy.deepcopy(self.run.method).train()
+            return count_flops(
+                lambda: self._loss(method, batch).loss.backward()  # type: ignore[no-untyped-call]
+            )
+
+    def _move(self, step: int, output: StepOutput, batches: Sequence[AnyBatch]) -> None:
+        """Let the optimiser follow the gradients, which are then gone."""
+        run, config = self.run, self.recipe.optimizer
         run.scaler.unscale_(run.optimizer)
         norm = torch.nn.utils.clip_grad_norm_(run.method.parameters(), config.max_grad_norm)
         if isinstance(norm, DTensor):
@@ -69,17 +87,6 @@ class Stepper:
         run.scaler.step(run.optimizer)
         run.scaler.update()
         run.optimizer.zero_grad(set_to_none=True)
-        run.method.after_step(step)
-        run.average.update(run.method.trained(), step)
-        return output
-
-    def count_flops(self, batch: AnyBatch) -> int:
-        """Return the operations of a forward and backward pass; changes nothing."""
-        method = copy.deepcopy(self.run.method).train()
-        with torch.random.fork_rng():
-            return count_flops(
-                lambda: self._loss(method, batch).loss.backward()  # type: ignore[no-untyped-call]
-            )
 
     def _backward(self, batch: AnyBatch, share: float) -> StepOutput:
         output = self._loss(self._forward, batch)
@@ -100,14 +107,20 @@ class Stepper:
         with torch.autocast(self.device.type, DTYPES[precision], enabled=is_mixed):
             return forward(batch.to(self.device))
 
-    def _advice(self, error: BaseException) -> str:
-        stage = self.recipe.stages[-1]
-        return (
-            f"the GPU's memory is full ({str(error).splitlines()[0]}): lower --stages.N.batch-size "
-            f"(now {stage.batch_size}; --accumulate makes up for it) or --stages.N.height and "
-            f"--stages.N.width (now {stage.height} and {stage.width}), or set "
-            "--activation-checkpointing"
-        )
+    @contextmanager
+    def _advising(self, step: int) -> Iterator[None]:
+        """Say what to lower where the GPU's memory does not hold what is done inside."""
+        try:
+            yield
+        except torch.OutOfMemoryError as error:
+            number = self.recipe.stage_number(step)
+            stage, field = self.recipe.stages[number], f"--stages.{number}"
+            raise OutOfMemoryError(
+                f"the GPU's memory is full ({str(error).splitlines()[0]}): lower "
+                f"{field}.batch-size (now {stage.batch_size}; --accumulate makes up for it), "
+                f"{field}.height or {field}.width (now {stage.height} and {stage.width}), or set "
+                "--activation-checkpointing"
+            ) from None
 
 
 def _compiled(method: torch.nn.Module) -> Callable[[Any], StepOutput]:

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from models.global_batch import global_count
 from models.heads.head import Head, Targets, at_size
 from models.layers import convolution
 
@@ -37,4 +38,4 @@ class Depth(Head):
         output = at_size(output, targets.depth_m)
         truth = torch.where(known, targets.depth_m, output[:, 0].detach())
         error = (output[:, 0].log() - truth.log()).abs()
-        return (error * known).sum() / known.sum().clamp(min=1)
+        return (error * known).sum() / global_count(known.sum())

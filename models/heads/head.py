@@ -28,7 +28,10 @@ class Head(nn.Module):
         raise NotImplementedError
 
     def loss(self, output: Tensor, targets: Targets) -> Tensor:
-        """Return the mean loss over what is known; a zero with a gradient where nothing is."""
+        """Return the mean loss over what is known; a zero with a gradient where nothing is.
+
+        What is known counts in all processes together: see ``models.global_batch``.
+        """
         raise NotImplementedError
 
 

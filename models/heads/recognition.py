@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from models.global_batch import global_count
 from models.heads.head import Head, Targets
 
 LABEL_SMOOTHING = 0.1
@@ -47,4 +48,4 @@ class Recognition(Head):
             label_smoothing=LABEL_SMOOTHING,
             reduction="sum",
         )
-        return total / known.sum().clamp(min=1)
+        return total / global_count(known.sum())

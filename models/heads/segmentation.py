@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor, nn
 
+from models.global_batch import global_count, summed
 from models.heads.head import Head, Targets, at_size
 from models.layers import convolution
 
@@ -36,16 +37,21 @@ class Segmentation(Head):
         output = at_size(output, targets.segmentation)
         logits_PC = output.float().permute(0, 2, 3, 1)[known_BHW]
         truth_P = targets.segmentation[known_BHW]
-        if not len(truth_P):
-            return output.sum() * 0.0
-        cross_entropy = nn.functional.cross_entropy(logits_PC, truth_P)
-        return cross_entropy + DICE_WEIGHT * _dice(logits_PC.softmax(-1), truth_P)
+        total = nn.functional.cross_entropy(logits_PC, truth_P, reduction="sum")
+        dice = _dice(logits_PC.softmax(-1), truth_P)
+        return total / global_count(known_BHW.sum()) + DICE_WEIGHT * dice
 
 
 def _dice(probability_PC: Tensor, truth_P: Tensor) -> Tensor:
-    """Return 1 - the mean soft Dice coefficient of the classes in ``truth_P``."""
+    """Return 1 - the mean soft Dice coefficient of the classes in ``truth_P``, of all processes.
+
+    Without any the loss is 0.
+    """
     num_pixels_C = torch.bincount(truth_P, minlength=probability_PC.shape[1])
     right_P = probability_PC.gather(1, truth_P[:, None])[:, 0]
     overlap_C = torch.zeros_like(probability_PC[0]).index_add(0, truth_P, right_P)
-    dice_C = 2 * overlap_C / (probability_PC.sum(0) + num_pixels_C).clamp(min=1)
-    return 1 - dice_C[num_pixels_C > 0].mean()
+    overlap_C, probability_C = summed(torch.stack([overlap_C, probability_PC.sum(0)]))
+    num_pixels_C = summed(num_pixels_C)
+    dice_C = 2 * overlap_C / (probability_C + num_pixels_C).clamp(min=1)
+    occurs_C = num_pixels_C > 0
+    return 1 - dice_C[occurs_C].mean() if occurs_C.any() else dice_C.sum()

@@ -11,11 +11,12 @@ from torch import nn
 from torch.nn.functional import cross_entropy, normalize
 
 from models.encoders import vit
+from models.global_batch import gathered
 from models.perception import Perception
 from training.data import mixture
 from training.data.batch import Batch
 from training.data.feed import Feed
-from training.distributed import gathered, joined
+from training.distributed import joined
 from training.loop import Progress, train
 from training.methods.method import Method, MethodConfig, StepOutput
 from training.optim import OptimizerConfig

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -12,6 +12,7 @@ import torch
 from PIL import Image
 from torch import Tensor
 
+from events.packet import EventPacket
 from events.representations.letterbox import Letterbox
 from events.representations.representation import Spec
 from models.heads.head import Targets
@@ -37,7 +38,7 @@ class Sample(NamedTuple):
     """A labelled window in the shape that a network and its losses take."""
 
     grid: npt.NDArray[np.float32]
-    """(C, height, width) network input."""
+    """(C, height, width) network input; without channels where ``packet`` is to become it."""
     label: int
     """Index into the recognition labels, -1 where unknown."""
     class_ids: npt.NDArray[np.uint8]
@@ -51,6 +52,8 @@ class Sample(NamedTuple):
     name: str
     """What it is, for messages."""
     pair: PairSample | None = None
+    packet: EventPacket | None = None
+    """The window's events, where grids are made on the training device."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -144,6 +147,7 @@ class SampleShape:
     depth_range_m: tuple[float, float]
     embedding_width: int = 0
     with_images: bool = False
+    grids_on: Literal["worker", "device"] = "worker"
 
 
 def to_sample(
@@ -168,8 +172,10 @@ def to_sample(
     embedding = window.embedding
     if embedding is None or not shape.embedding_width:
         embedding = np.zeros(shape.embedding_width, np.float32)
+    is_raw = shape.grids_on == "device"
+    no_grid = np.empty((0, shape.height, shape.width), np.float32)
     return Sample(
-        grid=shape.spec.network_input(window.packet, letterbox),
+        grid=no_grid if is_raw else shape.spec.network_input(window.packet, letterbox),
         label=label,
         class_ids=class_ids,
         depth_m=np.where(depth_m > 0, depth_m.clip(near, far), np.float32(0)),
@@ -177,6 +183,7 @@ def to_sample(
         dataset=dataset,
         name=name,
         pair=_to_pair(window, letterbox) if shape.with_images else None,
+        packet=window.packet if is_raw else None,
     )
 
 

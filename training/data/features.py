@@ -24,6 +24,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.numpy import save
 
 from training.data.folder import DataError
+from training.distributed import main_first
 
 log = logging.getLogger(__name__)
 
@@ -68,8 +69,9 @@ class FeatureCache:
                 f"a cache needs at least 1 row, got {self.num_rows} in shards of {self.shard_rows}"
             )
 
+    @main_first
     def fill(self, compute: Callable[[range], Rows]) -> None:
-        """Compute and write every shard that is not there yet.
+        """Compute and write every shard that is not there yet; of several processes, the main one.
 
         Args:
             compute: Returns the features of some rows, in order.

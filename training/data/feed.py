@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self
+from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
 
 import torch
+from torch import Tensor
 from torch.utils.data import DataLoader, Dataset
 
 from events.recordings.recording import RecordingError
+from events.representations.representation import Spec
 from training.data.folder import DataError
 
 if TYPE_CHECKING:
@@ -30,7 +33,9 @@ class AnyBatch(Protocol):
 
     def __len__(self) -> int: ...
 
-    def to(self, device: torch.device) -> Self: ...
+    def to(self, device: torch.device) -> AnyBatch:
+        """Return what the method is given, on ``device``: this batch, or what is made of it."""
+        ...
 
 
 class Feed(ABC):
@@ -69,6 +74,12 @@ class DataConfig(ABC):
         return self
 
 
+def refuse_device_grids(recipe: Recipe, why: str) -> None:
+    """Raise ValueError where a recipe wants grids on the device, which its data cannot have."""
+    if recipe.grids_on == "device":
+        raise ValueError(f"{why}: leave --grids-on at worker, got device")
+
+
 @dataclass(frozen=True, slots=True)
 class Skipped:
     """A sample that could not be read; another took its place."""
@@ -104,6 +115,25 @@ class Delivery:
     batch: AnyBatch | None
     """None where a sample could be replaced by none that can be read."""
     skipped: list[Skipped]
+
+    def pin_memory(self) -> Delivery:
+        """Return this with its tensors in memory that a GPU copies by itself; loaders call it."""
+        return Delivery(pinned(self.batch), self.skipped)
+
+
+Held = TypeVar("Held")
+
+
+def pinned(value: Held) -> Held:
+    """Return a batch with the tensors in its fields, and theirs, in page-locked memory."""
+    if isinstance(value, Tensor):
+        return value.pin_memory()
+    if isinstance(value, tuple):
+        return tuple(pinned(item) for item in value)  # type: ignore[return-value]
+    if isinstance(value, Spec) or not dataclasses.is_dataclass(value):
+        return value
+    fields = (field.name for field in dataclasses.fields(value))
+    return dataclasses.replace(value, **{name: pinned(getattr(value, name)) for name in fields})
 
 
 class _Collate:

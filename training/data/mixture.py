@@ -11,11 +11,13 @@ import numpy as np
 from torch.utils.data import Dataset
 
 from events.packet import SensorSize
+from models.global_batch import num_processes
 from training.data.batch import Batch, Sample, SampleShape, Vocabulary, collate, to_sample
 from training.data.catalogue import dataset_names, joint_labels, load_dataset
 from training.data.dataset import DataSet
 from training.data.feed import DataConfig, Feed
 from training.data.few_shot import first_of_each
+from training.data.raw_batch import RawBatch, collate_raw
 from training.data.taught import attach_teacher
 from training.data.window_transforms import chosen
 
@@ -35,7 +37,7 @@ class Config(DataConfig):
     """Folder of the data sets; None is $SACCADE_DATA, else ../shared/data."""
     draw: Literal["sample", "batch"] = "sample"
     """Draw a data set for each sample, so that batch normalisation sees what it will see at run
-    time, or for each batch (GEP, arXiv 2603.23032)."""
+    time, or for each batch, of all processes together (GEP, arXiv 2603.23032)."""
     by_size: bool = False
     """Whether a share is one of each training window, so that equal shares draw data sets in
     proportion to their sizes (ScaleEvent, arXiv 2603.03969)."""
@@ -80,7 +82,9 @@ class WindowFeed(Feed):
     def samples(self, stage: Stage) -> Dataset[Any]:
         return Mixture(self, stage)
 
-    def collate(self, samples: Sequence[Sample]) -> Batch:
+    def collate(self, samples: Sequence[Sample]) -> Batch | RawBatch:
+        if self.recipe.grids_on == "device":
+            return collate_raw(samples, self.recipe.spec)
         return collate(samples)
 
 
@@ -101,6 +105,7 @@ class Mixture(Dataset[Any]):
             depth_range_m=DEPTH_RANGE_M,
             embedding_width=feed.embedding_width,
             with_images=feed.config.with_images,
+            grids_on=feed.recipe.grids_on,
         )
         self.vocabularies = [
             Vocabulary(feed.recognition_labels, feed.segmentation_labels, each.segmentation_labels)
@@ -111,7 +116,8 @@ class Mixture(Dataset[Any]):
         shots = feed.config.shots
         self.few = [first_of_each(each, shots) for each in feed.datasets] if shots else None
         self.transforms = chosen(feed.config.events_transform)
-        self.run = stage.batch_size if feed.config.draw == "batch" else 1
+        is_by_batch = feed.config.draw == "batch"
+        self.run = stage.batch_size * num_processes() if is_by_batch else 1
 
     def __getitem__(self, i: int) -> Sample:
         rng = np.random.default_rng((self.seed, i))

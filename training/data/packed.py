@@ -3,6 +3,9 @@
 Making a window, simulation above all, takes a core milliseconds; reading a kept one takes
 microseconds. The price is that there are ``num_samples`` different ones, in an order drawn anew for
 each pass over them.
+
+What is kept is the finished grid in 16 bits, not the events: at 224x224 a grid of three channels is
+0.3 MB, 100,000 events are 0.8 MB, and a grid asks nothing more of processor or GPU.
 """
 
 from __future__ import annotations
@@ -19,7 +22,7 @@ from torch.utils.data import DataLoader, Dataset, Subset
 from training.data import mixture
 from training.data.batch import PairSample, Sample
 from training.data.features import FeatureCache, Rows
-from training.data.feed import DataConfig, Feed
+from training.data.feed import DataConfig, Feed, refuse_device_grids
 from training.data.mixture import WindowFeed
 
 if TYPE_CHECKING:
@@ -55,6 +58,7 @@ class PackedFeed(WindowFeed):
     """The windows of a mixture from disk."""
 
     def __init__(self, config: Config, recipe: Recipe) -> None:
+        refuse_device_grids(recipe, "packed windows are kept as finished grids")
         super().__init__(config.windows, recipe)
         self.packed = config
 

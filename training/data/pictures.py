@@ -17,7 +17,7 @@ from torch.utils.data import Dataset
 
 from models.heads.segmentation import UNKNOWN
 from models.teachers.mobilenet import MAP_SIZE, MAP_WIDTH, NUM_CLASSES
-from training.data.feed import DataConfig, Feed
+from training.data.feed import DataConfig, Feed, refuse_device_grids
 from training.data.knowledge import Knowledge
 from training.data.segments import Segments
 from training.data.still import StillSet, load_still_set, still_set_names
@@ -108,6 +108,7 @@ class PictureFeed(Feed):
     """Views of pictures, and the classes of all sets together."""
 
     def __init__(self, config: Config, recipe: Recipe) -> None:
+        refuse_device_grids(recipe, "pictures have no events")
         self.config = config
         self.seed = recipe.seed
         self.names = tuple(config.shares)

@@ -21,7 +21,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from training.data.catalogue import dataset_names, load_dataset
-from training.data.feed import AnyBatch, DataConfig, Feed
+from training.data.feed import AnyBatch, DataConfig, Feed, refuse_device_grids
 from training.data.frame_tokens import Camera, Scene, TokenCache, Tokenizer
 from training.data.token_sequence import Layout, arrange
 
@@ -134,6 +134,7 @@ class TokenFeed(Feed):
     """Stretches of tokens, or scenes to be made into such."""
 
     def __init__(self, config: Config, recipe: Recipe) -> None:
+        refuse_device_grids(recipe, "a stream's grids are made where its scenes are shown")
         self.config = config
         self.names = tuple(config.sequences)
         self.datasets = [load_dataset(name, config.root) for name in self.names]

@@ -11,15 +11,18 @@ from collections.abc import Mapping
 import torch
 from torch import Tensor
 
+from models.global_batch import global_norm
+
 
 def gradient_balance(
     base: Tensor, others: Mapping[str, Tensor], features: Tensor, ratio: float
 ) -> dict[str, Tensor]:
     """Return the factor of each of ``others``: ratio * |d base / d e| / |d other / d e|.
 
-    The norms are exact: one more backward pass from each term, but only down to ``features``. A
-    factor is a constant of the step; no gradient flows through it. A term that does not depend on
-    ``features``, or whose gradient there vanishes, keeps the factor 1.
+    The norms are exact, those of the global batch where several processes share it: one more
+    backward pass from each term, but only down to ``features``. A factor is a constant of the step;
+    no gradient flows through it. A term that does not depend on ``features``, or whose gradient
+    there vanishes, keeps the factor 1.
 
     Args:
         base: Scalar; the term that the others are measured by.
@@ -42,5 +45,4 @@ def _gradient_norm(term: Tensor, features: Tensor) -> Tensor:
     (gradient,) = torch.autograd.grad(
         term, features, retain_graph=True, allow_unused=True, materialize_grads=True
     )
-    norm: Tensor = gradient.float().norm()
-    return norm
+    return global_norm(gradient.float().norm())

@@ -12,6 +12,8 @@ import math
 
 from torch import Tensor
 
+from models.global_batch import global_count
+
 EPSILON = 1e-6
 """Added to a patch's variance: a patch without contrast has a target of zeros."""
 
@@ -22,12 +24,12 @@ def masked_reconstruction(predicted_BNP: Tensor, images: Tensor, hidden_BN: Tens
     Args:
         predicted_BNP: What is said of every patch, as ``patchify`` orders its values.
         images: (B, C, H, W) to reconstruct; H and W give N patches of P = C * size * size values.
-        hidden_BN: Bool; at least one is true.
+        hidden_BN: Bool; where none is true, in any process, the loss is 0.
     """
     size = math.isqrt(predicted_BNP.shape[2] // images.shape[1])
     target_BNP = normalized_patches(patchify(images.float(), size))
     error_BN = (predicted_BNP.float() - target_BNP).square().mean(-1)
-    return (error_BN * hidden_BN).sum() / hidden_BN.sum()
+    return (error_BN * hidden_BN).sum() / global_count(hidden_BN.sum())
 
 
 def patchify(images: Tensor, size: int) -> Tensor:

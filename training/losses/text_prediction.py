@@ -11,6 +11,8 @@ from __future__ import annotations
 from torch import Tensor
 from torch.nn.functional import cosine_similarity
 
+from models.global_batch import global_count
+
 
 def text_prediction(event_BE: Tensor, text_KE: Tensor, labels_B: Tensor) -> Tensor:
     """Return the mean of 1 - cos(k, t_label) over windows whose label is known; else 0.
@@ -23,4 +25,4 @@ def text_prediction(event_BE: Tensor, text_KE: Tensor, labels_B: Tensor) -> Tens
     known_B = labels_B >= 0
     text_BE = text_KE[labels_B.clamp(min=0)].float()
     distance_B = 1 - cosine_similarity(event_BE.float(), text_BE, dim=-1)
-    return (distance_B * known_B).sum() / known_B.sum().clamp(min=1)
+    return (distance_B * known_B).sum() / global_count(known_B.sum())

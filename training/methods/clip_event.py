@@ -21,13 +21,13 @@ from torch.nn.functional import cosine_similarity, normalize
 
 from models.card import ModelCard
 from models.encoders import clip_vision
+from models.global_batch import gathered
 from models.perception import Perception
 from models.teachers.open import open_teacher
 from models.teachers.teacher import Teacher
 from training.data.batch import Batch
 from training.data.feed import Feed
 from training.data.mixture import WindowFeed
-from training.distributed import gathered
 from training.grey import greyed
 from training.losses.clip_contrast import Flow, clip_contrast
 from training.losses.known_labels import accuracy_of_known

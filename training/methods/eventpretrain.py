@@ -28,6 +28,7 @@ from events.representations.representation import Spec
 from events.representations.voxel_grid import VoxelGridSpec
 from models.card import ModelCard
 from models.encoders.encoder import Tokens
+from models.global_batch import gathered
 from models.masking import MaskableEncoder
 from models.perception import Perception
 from models.projection import TeacherProjection, token_mlp
@@ -38,7 +39,6 @@ from training.augmentation import ViewConfig, Views, draw_views
 from training.data.batch import Batch, Pairs
 from training.data.feed import Feed
 from training.difference_map import difference_map
-from training.distributed import gathered
 from training.layer_rates import LayerRates, layer_groups
 from training.losses.masked_reconstruction import (
     masked_reconstruction,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from torch import Tensor, nn
 
 from models.card import ModelCard
+from models.global_batch import global_count
 from models.heads.recognition import Recognition
 from models.perception import Perception
 from training.data.batch import Batch
@@ -109,4 +110,4 @@ def cosine_distance(said_BD: Tensor, taught_BD: Tensor) -> Tensor:
     """Return the mean of 1 - cosine over the rows whose teacher is not all zero."""
     known_B = taught_BD.abs().amax(-1) > 0
     distance_B = 1 - nn.functional.cosine_similarity(said_BD, taught_BD, dim=-1)
-    return (distance_B * known_B).sum() / known_B.sum().clamp(min=1)
+    return (distance_B * known_B).sum() / global_count(known_B.sum())

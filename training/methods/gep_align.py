@@ -27,18 +27,19 @@ from torch import Tensor, nn
 from events.representations.red_blue import RedBlueSpec
 from models.card import ModelCard
 from models.encoders.encoder import Tokens
+from models.global_batch import gathered
 from models.perception import Perception
 from models.teachers.open import open_teacher
 from models.teachers.teacher import Teacher
 from models.transformer_encoder import TransformerEncoder
 from training.data.batch import Batch
 from training.data.feed import Feed
-from training.distributed import gathered
 from training.losses.gradient_balance import gradient_balance
 from training.losses.pooled_info_nce import Projector, pooled_info_nce
 from training.losses.token_regression import token_cosine, token_kld, token_mse
 from training.methods.method import Method, MethodConfig, StepOutput, weighted_sum
 from training.methods.token_panels import token_panels
+from training.shared_draws import shared_rand
 from training.student import build_student, make_card
 
 if TYPE_CHECKING:
@@ -227,8 +228,8 @@ class GepAlign(Method):
         spec = self.card.spec
         if not (self.training and isinstance(spec, RedBlueSpec) and self.config.polarity_swap):
             return events_BCHW
-        is_flipped_B = torch.rand(len(events_BCHW), device=events_BCHW.device)
-        is_flipped_B = is_flipped_B < self.config.polarity_swap
+        is_flipped_B = shared_rand(len(events_BCHW)) < self.config.polarity_swap
+        is_flipped_B = is_flipped_B.to(events_BCHW.device)
         flipped = exchange_red_and_blue(events_BCHW, spec)
         return torch.where(is_flipped_B[:, None, None, None], flipped, events_BCHW)
 

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 
 from models.card import ModelCard
+from models.global_batch import averaged, global_count
 from models.perception import Perception, describe_encoder
 from models.teachers.open import open_teacher
 from models.temporal import causal_transformer
@@ -170,8 +171,9 @@ class GepGenerate(Method):
             "events": (Modality.VIDEO_EVENTS, Modality.STATIC_EVENTS),
             "images": (Modality.VIDEO_IMAGE, Modality.STATIC_IMAGE),
         }
-        errors = {"of_mean_token": (following - following.mean((0, 1))).square().mean()}
+        mean_D = averaged(following.mean((0, 1)))
+        errors = {"of_mean_token": (following - mean_D).square().mean()}
         for name, ids in kinds.items():
             is_kind = torch.isin(modality_BM, modality_BM.new_tensor(ids))
-            errors[name] = (error_BM * is_kind).sum() / is_kind.sum().clamp(min=1)
+            errors[name] = (error_BM * is_kind).sum() / global_count(is_kind.sum())
         return errors

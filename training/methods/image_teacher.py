@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from models.global_batch import gathered
 from models.heads.segmentation import UNKNOWN
 from models.teachers.mobilenet import MAP_WIDTH, NUM_CLASSES
 from models.teachers.preprocessing import IMAGENET, Preprocessing
@@ -124,6 +125,7 @@ def vision_transformer(config: Config, image_size: int) -> nn.Module:
     else:
         sizes["intermediate_size"] = 4 * config.width
         network = DINOv3ViTModel(DINOv3ViTConfig(**sizes))
+    network.embeddings.mask_token.requires_grad_(False)  # type: ignore[union-attr]  # hides nothing
     # On a processor the backward pass of fused attention costs more than all else for few tokens.
     network.set_attn_implementation("eager")  # type: ignore[operator]
     return network
@@ -159,15 +161,17 @@ class ImageTeacher(Method):
         self.features = FeatureHead(config.width, MAP_WIDTH)
         self.segments = nn.Linear(config.width, max(num_segments, 1))
         self.projector = Projector(config.width, config.num_prototypes)
+        for name, part in self._taught_by().items():
+            part.requires_grad_(config.weights.get(name, 0) > 0)
         self.averaged = nn.ModuleList([copy.deepcopy(network), copy.deepcopy(self.projector)])
         self.averaged.eval().requires_grad_(False)
 
     def forward(self, batch: PictureBatch) -> StepOutput:
         weights = self.config.weights
         token_BD, map_BDHW = self._look(self.network, batch.views[0])
-        said = self.labels(token_BD).float()
+        named = self.labels(token_BD).float()
         terms = {
-            "labels": cross_entropy_of_known(said, batch.labels, self.config.label_smoothing),
+            "labels": cross_entropy_of_known(named, batch.labels, self.config.label_smoothing),
             "segmentation": self._segmentation(map_BDHW, batch.class_ids),
         }
         if len(batch.features):
@@ -177,12 +181,21 @@ class ImageTeacher(Method):
             with torch.no_grad():
                 other_BD, _ = self._look(self.averaged[0], batch.views[1])
                 other_BK = self.averaged[1](other_BD)
-            terms["self_distillation"] = self_distillation(self.projector(token_BD), other_BK)
+            said_BK = gathered(self.projector(token_BD))  # centred over the global batch
+            terms["self_distillation"] = self_distillation(said_BK, gathered(other_BK))
         loss = weighted_sum(terms, weights)
-        return StepOutput(loss, terms, {"right": accuracy_of_known(said, batch.labels)})
+        return StepOutput(loss, terms, {"right": accuracy_of_known(named, batch.labels)})
 
     def trained(self) -> nn.Module:
         return self.network
+
+    def _taught_by(self) -> dict[str, nn.Module]:
+        """Return what nothing but one term teaches."""
+        return {
+            "features": self.features,
+            "scores": self.scores,
+            "self_distillation": self.projector,
+        }
 
     @torch.no_grad()
     def after_step(self, step: int) -> None:

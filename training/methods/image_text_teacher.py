@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn.functional import cross_entropy, normalize
 
+from models.global_batch import gathered
 from models.heads.segmentation import UNKNOWN
 from models.teachers.mobilenet import MAP_WIDTH, NUM_CLASSES
 from models.teachers.open import open_teacher
@@ -216,9 +217,10 @@ class ImageTextTeacher(Method):
         )
 
     def _chosen_names(self, labels_B: Tensor) -> Tensor:
-        """Return the indices of the names that this step tells apart, in order."""
+        """Return the indices of the names that all processes tell apart in this step, in order."""
+        labels_B = gathered(labels_B)
         own = torch.unique(labels_B[labels_B >= 0])
-        others = torch.randperm(len(self.names), device=labels_B.device)
+        others = torch.randperm(len(self.names)).to(labels_B.device)  # the same in all processes
         others = others[: max(self.config.names_per_step - len(own), 0)]
         chosen: Tensor = torch.unique(torch.cat([own, others]))
         return chosen

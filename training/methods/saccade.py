@@ -138,8 +138,6 @@ class Saccade(Method):
     def _difference(self, student: Tokens, pairs: Pairs) -> Tensor:
         assert self.to_difference is not None
         active_BN = self.structure.active(pairs.counts, student) > 0
-        if not active_BN.any():
-            return student.patches_BND.sum() * 0.0
         said_BNP = self.to_difference(student.patches_BND)
         return masked_reconstruction(said_BNP, difference_map(pairs), active_BN)
 
