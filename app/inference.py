@@ -36,8 +36,9 @@ class Inference:
         self._grid: SlidingGrid | None = None
         self._last_us = 0
         self._stream = StreamMemory(engine)
-        is_fed_events = isinstance(engine, EventEngine) and engine.is_fed_events
-        self._event_engine = engine if is_fed_events else None
+        self._event_engine: EventEngine | None = None
+        if isinstance(engine, EventEngine) and engine.is_fed_events:
+            self._event_engine = engine
         self._warm_up()
 
     def infer(self, window: Window) -> Prediction:
