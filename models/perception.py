@@ -7,6 +7,7 @@ import importlib
 import json
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
 from models.card import TOKENS, CardError, ModelCard
@@ -106,9 +107,9 @@ class Perception(nn.Module):
         """
         shape = events.shape[:2]
         *maps, last = self.encoded(events.flatten(0, 1))
-        last = self._remembering.sequence(last.unflatten(0, shape), elapsed_BS).flatten(0, 1)
+        last = self._remembering.sequence(torch.unflatten(last, 0, shape), elapsed_BS).flatten(0, 1)
         outputs = self.said([*maps, last])
-        return {name: value.unflatten(0, shape) for name, value in outputs.items()}
+        return {name: torch.unflatten(value, 0, shape) for name, value in outputs.items()}
 
     def encoded(self, events: Tensor) -> list[Tensor]:
         """Return the encoder's maps, or its tokens as one map where no head reads the others.

@@ -173,7 +173,7 @@ def _tokens_of(map_BDHW: Tensor) -> Tensor:
 
 
 def _map_of(tokens_BND: Tensor, like_BDHW: Tensor) -> Tensor:
-    return tokens_BND.transpose(1, 2).unflatten(2, like_BDHW.shape[2:])
+    return torch.unflatten(tokens_BND.transpose(1, 2), 2, like_BDHW.shape[2:])
 
 
 class Block(nn.Module):

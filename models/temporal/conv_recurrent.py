@@ -79,7 +79,7 @@ class ConvRecurrent(Temporal):
             state = self._next(seen[:, i], elapsed_BS[:, i], state)
             states.append(state)
         added = self.project(torch.stack(states, 1).flatten(0, 1))
-        return maps_BSDHW + added.unflatten(0, (batch_size, num_windows))
+        return maps_BSDHW + torch.unflatten(added, 0, (batch_size, num_windows))
 
     def _next(self, seen_BCHW: Tensor, elapsed_B: Tensor, state_BCHW: Tensor) -> Tensor:
         """Return the state after a window; ``seen`` has 3 C channels: two gates' and the new."""

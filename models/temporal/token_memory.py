@@ -100,7 +100,7 @@ def stream_window(
     is_here = arrival.is_here_BR.repeat(NUM_CONTEXTS, 1)[:, None, :, None, None]
 
     def put(slots: Tensor, new: Tensor) -> Tensor:
-        by_window = slots.unflatten(2, (-1, num))
+        by_window = torch.unflatten(slots, 2, (-1, num))
         return torch.where(is_here, new[:, :, None], by_window).flatten(2, 3)
 
     all_keys, all_values = [], []
@@ -189,7 +189,8 @@ def pass_over(
             first = torch.tensor(numbers, device=half_S.device)[seen_S] - start
             place = (first[:, None] * num + torch.arange(num, device=first.device)).flatten()
             kinds = torch.full(tokens.shape[:2], modality, device=tokens.device)
-            hidden = model.hidden(tokens, kinds, place_N=place)[0].unflatten(0, (-1, num))
+            hidden = model.hidden(tokens, kinds, place_N=place)[0]
+            hidden = torch.unflatten(hidden, 0, (-1, num))
             outputs.append(hidden[half_S[seen_S] == half])
     return torch.cat(outputs)
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -8,12 +9,10 @@ import pytest
 from dataset_layouts import LAYOUTS
 
 from events.packet import SensorSize, join
-from events.representations.letterbox import Letterbox
 from training.data import streams
-from training.data.batch import LABEL_STRIDE
 from training.data.catalogue import load_dataset
 from training.data.feed import batches
-from training.data.streams import StreamBatch, StreamFeed, StreamSample
+from training.data.streams import StreamBatch, StreamFeed, StreamSample, cut_windows
 from training.recipe import Recipe, Stage, load_recipe
 
 STAGE = Stage(steps=1, height=32, width=64, batch_size=2)
@@ -32,30 +31,26 @@ def sample_of(config: streams.Config, i: int = 0) -> StreamSample:
 
 
 def test_windows_overlap_as_at_run_time_and_know_what_is_true_at_their_end() -> None:
-    config = streams.Config(num_windows=3, dropped=0.0)
-    recipe = recipe_of(config)
-    sample = sample_of(config)
-    rng = np.random.default_rng((recipe.seed, 0))
-    rng.choice(1)
-    dataset = load_dataset("synthetic")
-    index = int(rng.integers(dataset.num_windows("train")))
-    rng.geometric(1.0, 3)
-    seed = int(rng.integers(2**31))
-    place = (SensorSize(STAGE.width, STAGE.height), STRIDE_US, 5)
-    strides = dataset.sequence("train", index, seed, *place, augment=True)
-    stream = join([each.packet for each in strides])
-    letterbox = Letterbox(place[0], STAGE.height, STAGE.width)
-    for i, window in enumerate(sample.windows):
-        end_us = stream.start_us + (i + 3) * STRIDE_US
-        packet = stream.between(end_us - WINDOW_US, end_us)
-        assert packet.duration_us == WINDOW_US
-        assert np.array_equal(window.grid, recipe.spec.network_input(packet, letterbox))
-        truth = strides[i + 2]
-        assert truth.class_ids is not None
-        half = LABEL_STRIDE // 2
-        expected = truth.class_ids[half::LABEL_STRIDE, half::LABEL_STRIDE]
-        assert np.array_equal(window.class_ids, expected)
+    sensor = SensorSize(STAGE.width, STAGE.height)
+    strides = load_dataset("synthetic").sequence("train", 3, 5, sensor, STRIDE_US, 6)
+    windows = cut_windows(strides, [3, 4, 6], WINDOW_US)
+    start_us, times = strides[0].packet.start_us, join([each.packet for each in strides]).t
+    for window, end in zip(windows, (3, 4, 6), strict=True):
+        last_us = start_us + end * STRIDE_US
+        assert (window.packet.start_us, window.packet.end_us) == (last_us - WINDOW_US, last_us)
+        expected = times[(times >= last_us - WINDOW_US) & (times < last_us)]
+        assert np.array_equal(window.packet.t, expected)
+        assert window.class_ids is strides[end - 1].class_ids
+        assert window.depth_m is strides[end - 1].depth_m
+
+
+def test_a_stretch_is_of_windows_that_follow_one_another() -> None:
+    sample = sample_of(streams.Config(num_windows=3, dropped=0.0))
     assert sample.elapsed.tolist() == [1, 1, 1]
+    depths = [window.depth_m for window in sample.windows]
+    nearby = [np.abs(after - before).mean() for before, after in pairwise(depths)]
+    other = sample_of(streams.Config(num_windows=1), 1).windows[0].depth_m
+    assert 0 < max(nearby) < np.abs(other - depths[0]).mean()
 
 
 def test_windows_are_dropped_as_often_as_asked_and_that_is_told() -> None:
@@ -68,7 +63,7 @@ def test_windows_are_dropped_as_often_as_asked_and_that_is_told() -> None:
     assert elapsed.max() <= streams.MAX_STEP
 
 
-def test_a_sample_is_decided_by_its_number(tmp_path: Path) -> None:
+def test_a_sample_is_decided_by_its_number() -> None:
     config = streams.Config(num_windows=2)
     first, again, other = sample_of(config, 3), sample_of(config, 3), sample_of(config, 4)
     assert np.array_equal(first.windows[1].grid, again.windows[1].grid)

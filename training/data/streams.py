@@ -167,17 +167,22 @@ class Stretches(Dataset[Any]):
     def _windows(
         self, dataset: Sequential, index: int, seed: int, elapsed: npt.NDArray[np.int64]
     ) -> list[LabelledWindow]:
-        """Return windows whose ends are so many strides apart, the first one whole."""
         stride_us, window_us = self.feed.recipe.stride_us, self.feed.recipe.window_us
-        ends = -(-window_us // stride_us) - 1 + elapsed.cumsum()
+        ends = (
+            -(-window_us // stride_us) - 1 + elapsed.cumsum()
+        ).tolist()  # the first one is whole
         sensor = SensorSize(self.shape.width, self.shape.height)
-        strides = dataset.sequence(
-            "train", index, seed, sensor, stride_us, int(ends[-1]), augment=True
-        )
-        stream = join([each.packet for each in strides])
-        windows = []
-        for end in ends.tolist():
-            end_us = strides[end - 1].packet.end_us
-            packet = stream.between(end_us - window_us, end_us)
-            windows.append(replace(strides[end - 1], packet=packet))
-        return windows
+        strides = dataset.sequence("train", index, seed, sensor, stride_us, ends[-1], augment=True)
+        return cut_windows(strides, ends, window_us)
+
+
+def cut_windows(
+    strides: Sequence[LabelledWindow], ends: Sequence[int], window_us: int
+) -> list[LabelledWindow]:
+    """Return the windows of ``window_us`` that end with the ``ends``-th strides, from 1."""
+    stream = join([each.packet for each in strides])
+    windows = []
+    for last in (strides[end - 1] for end in ends):
+        end_us = last.packet.end_us
+        windows.append(replace(last, packet=stream.between(end_us - window_us, end_us)))
+    return windows

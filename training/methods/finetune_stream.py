@@ -84,7 +84,7 @@ class FinetuneStream(Method):
 
     def forward(self, batch: StreamBatch) -> StepOutput:
         *maps, last = self.module.encoded(batch.windows.events)
-        last_BSDHW = last.unflatten(0, tuple(batch.elapsed.shape))
+        last_BSDHW = torch.unflatten(last, 0, batch.elapsed.shape)
         remembered = self._streamed(last_BSDHW, batch.elapsed).flatten(0, 1)
         outputs = self.module.said([*maps, remembered])
         terms = self.module.losses(outputs, batch.windows.targets)

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from scripted_source import random_packets
-from stream_engine import stream_card
 from tiny_engine import tiny_card, tiny_module
 
 from app.cli import main
@@ -51,9 +50,8 @@ def test_a_model_that_can_remember_is_exported_and_run_as_one_that_does(
     assert main([*arguments, "--streaming", "--max-gap-ms", "300"]) == 0
     assert "200 windows, max abs error" in capsys.readouterr().err
     card = read_card(out)
-    assert card == stream_card(card.temporal["kind"]).__class__.from_json(
-        replace(stream_card(card.temporal["kind"]), max_gap_us=300_000).to_json()
-    )
+    assert card.is_streaming
+    assert card.max_gap_us == 300_000
     run = ["run", str(recording), "--engine", str(out), "--provider", "cpu", "--max-windows", "30"]
     for name, speed in (("a", "max"), ("b", "3")):
         assert main([*run, "-o", str(tmp_path / name), "--speed", speed]) == 0
