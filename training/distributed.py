@@ -75,11 +75,16 @@ class World:
 
 @contextmanager
 def joined(device: torch.device) -> Iterator[World]:
-    """Join the processes that torchrun started; a world of one without it."""
+    """Join the processes that torchrun started; a world of one without it.
+
+    Raises:
+        ValueError: torchrun would restart processes that could not join again.
+    """
     size = int(os.environ.get("WORLD_SIZE", "1"))
     if size == 1:
         yield World(device=device)
         return
+    _check_restarts()
     if device.type == "cuda":
         device = torch.device("cuda", int(os.environ["LOCAL_RANK"]))
         torch.cuda.set_device(device)
@@ -90,6 +95,17 @@ def joined(device: torch.device) -> Iterator[World]:
         dist.barrier()  # who leaves early takes the connection from those who still write
     finally:
         dist.destroy_process_group()
+
+
+def _check_restarts() -> None:
+    """Refuse restarts through a store that outlives them (pytorch's issues 135712 and 167288)."""
+    num_restarts = int(os.environ.get("TORCHELASTIC_MAX_RESTARTS", "0"))
+    if num_restarts and os.environ.get("TORCHELASTIC_USE_AGENT_STORE") == "True":
+        raise ValueError(
+            f"torchrun --max-restarts {num_restarts} would lead restarted processes to the "
+            "addresses of those that died: start it with TORCH_DISABLE_SHARE_RDZV_TCP_STORE=1 "
+            "and --rdzv-backend c10d (or --standalone)"
+        )
 
 
 def main_first(work: Callable[Arguments, None]) -> Callable[Arguments, None]:

@@ -49,7 +49,7 @@ def _dice(probability_PC: Tensor, truth_P: Tensor) -> Tensor:
     """
     num_pixels_C = torch.bincount(truth_P, minlength=probability_PC.shape[1])
     right_P = probability_PC.gather(1, truth_P[:, None])[:, 0]
-    overlap_C = torch.zeros_like(probability_PC[0]).index_add(0, truth_P, right_P)
+    overlap_C = probability_PC.new_zeros(len(num_pixels_C)).index_add(0, truth_P, right_P)
     overlap_C, probability_C = summed(torch.stack([overlap_C, probability_PC.sum(0)]))
     num_pixels_C = summed(num_pixels_C)
     dice_C = 2 * overlap_C / (probability_C + num_pixels_C).clamp(min=1)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import logging
+import os
+import signal
 import sys
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,6 +27,8 @@ from training.recipe import Recipe, Stage
 from training.run_folder import open_run_folder
 from training.student import build_student, make_card
 
+NEVER = -1
+
 
 @dataclass(frozen=True, kw_only=True)
 class Config(MethodConfig):
@@ -41,6 +46,12 @@ class Contrast(Method):
 
     def trained(self) -> nn.Module:
         return self.module
+
+    def after_step(self, step: int) -> None:
+        """Die in the second process, where the environment says so, until torchrun restarts it."""
+        is_second = os.environ["RANK"] == "1" and os.environ["TORCHELASTIC_RESTART_COUNT"] == "0"
+        if is_second and step == int(os.environ.get("DIES_AFTER", NEVER)):
+            os.kill(os.getpid(), signal.SIGKILL)
 
     def forward(self, batch: Batch) -> StepOutput:
         tokens_BND = self.module.encoder.tokens(batch.events).patches_BND
@@ -74,6 +85,7 @@ def recipe(strategy: str, batch_size: int, num_steps: int) -> Recipe:
 def main() -> None:
     folder, strategy, batch_size, stop_at = sys.argv[1:]
     torch.set_num_threads(1)
+    logging.basicConfig(level=logging.INFO)
     made = recipe(strategy, int(batch_size), 6)
 
     def report(progress: Progress) -> None:
