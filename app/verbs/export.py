@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from app.cli import UserError
 from app.interrupt import interrupt_flag
 from app.output_file import check_suffix, check_writable
-from app.sizes import check_input_size, width_and_height
+from app.sizes import add_sensor_argument, check_input_size, width_and_height
 
 if TYPE_CHECKING:
     from export.parity import Grid
@@ -33,6 +33,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recording", metavar="INPUT", default="synthetic:0",
         help="what to compare engine and model on (default: %(default)s)",
     )  # fmt: skip
+    add_sensor_argument(parser)
     parser.add_argument(
         "--windows", type=int, default=DEFAULT_NUM_WINDOWS, metavar="N",
         help="windows to compare on (default: %(default)s)",
@@ -55,7 +56,9 @@ def run(args: argparse.Namespace) -> int:
     from export.stretch import grids_of
     from models.model_file import load_model
 
-    source = open_source(args.recording)  # its libraries load now: Ctrl-C there ends at once
+    source = open_source(
+        args.recording, args.sensor
+    )  # its libraries load now: Ctrl-C there ends at once
     # The engine gets its name only once it has passed.
     unproven = args.output.with_name(f".{args.output.stem}.unproven.onnx")
     try:

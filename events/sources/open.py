@@ -5,21 +5,26 @@ from __future__ import annotations
 import importlib
 import re
 
+from events.packet import SensorSize
 from events.sources.source import Source, SourceError
 
 FORMS = "FILE | camera[:SERIAL] | tcp://HOST:PORT | unix:PATH | synthetic[:SEED]"
 
 
-def open_source(text: str) -> Source:
+def open_source(text: str, sensor: SensorSize | None = None) -> Source:
     """Return the source that ``text`` names, not yet entered.
 
     Args:
         text: One of FORMS. A file of such a name is reached as ./camera.
+        sensor: The sensor's size, of a file that does not say it; None is to guess it.
 
     Raises:
-        SourceError: The text has none of these forms.
+        SourceError: The text has none of these forms, or a size is given for what is no file.
     """
     kind, _, rest = text.partition(":")
+    is_file = kind not in ("camera", "synthetic", "unix") and "://" not in text
+    if sensor is not None and not is_file:
+        raise SourceError(f"{text} says its sensor's size itself: --sensor is for recordings")
     if kind == "camera":
         return _made("camera", "CameraSource", serial=rest or None)
     if kind == "synthetic":
@@ -32,7 +37,7 @@ def open_source(text: str) -> Source:
         raise SourceError(f"{text} is not a source that saccade knows: give {FORMS}")
     if not text:
         raise SourceError(f"no source was named: give {FORMS}")
-    return _made("replay", "ReplaySource", path=text)
+    return _made("replay", "ReplaySource", path=text, sensor=sensor)
 
 
 def _made(module: str, name: str, **arguments: object) -> Source:

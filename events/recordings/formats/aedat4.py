@@ -68,6 +68,10 @@ class Aedat4Recording:
         return self._sensor
 
     @property
+    def is_sensor_guessed(self) -> bool:
+        return False
+
+    @property
     def camera(self) -> str:
         return next((stream.camera for stream in self.streams if stream.camera), "")
 

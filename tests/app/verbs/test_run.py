@@ -229,3 +229,15 @@ def test_a_run_imports_neither_torch_nor_qt(
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_guessed_sensor_stands_in_the_summary_and_a_given_one_does_not(
+    tiny_engine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("".join(f"0.{i:03} {i % 50} {i % 40} 1\n" for i in range(100)))
+    arguments = ["run", str(path), "-o", "-", "--engine", str(tiny_engine), "--provider", "cpu"]
+    assert main(arguments) == 0
+    assert "128x128 is guessed from its events" in capsys.readouterr().err
+    assert main([*arguments, "--sensor", "60x45"]) == 0
+    assert "guessed" not in capsys.readouterr().err
