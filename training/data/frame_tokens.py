@@ -81,7 +81,7 @@ class Camera:
         if not isinstance(dataset, Sequential):
             raise ValueError(
                 f"data set {dataset.name} has no consecutive windows: take it out of the data's "
-                "sequences, or name it in --data.static"
+                "sequences"
             )
         return dataset.sequence(
             "train", index, seed, *place, scene.num_windows, augment=True, with_images=True

@@ -83,7 +83,7 @@ def method(config: Config | None = None, *, teacher_width: int = WIDTH, **encode
 def make(recipe: Recipe, config: Config, teacher: Teacher) -> GepAlign:
     torch.manual_seed(0)
     card = make_card(recipe)
-    return GepAlign(config, Perception(card), card, teacher, ("tiny_imagenet", "camvid"))
+    return GepAlign(config, Perception(card), card, teacher, are_film=(False, True))
 
 
 def batch(size: int = 4, seed: int = 0) -> Batch:
@@ -240,7 +240,7 @@ def test_terms_on_patch_embeddings_need_both_to_have_them() -> None:
     [
         ({"weights": {"cosine": 1.0}}, "must name some of cos, "),
         ({"weights": {"mse": 1.0}, "gradient_ratio": 0.1}, "measures by cos: got 0.1 with mse"),
-        ({"temperatures": {"camvid": 0.0}}, "temperatures must be above 0"),
+        ({"film_temperature": 0.0}, "film_temperature must be above 0, got 0.2 and 0.0"),
         ({"polarity_swap": 1.5}, r"must lie in \[0, 1\], got 1.5"),
     ],
 )
