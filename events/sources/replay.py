@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from events.packet import EventPacket, SensorSize
@@ -72,13 +71,8 @@ class ReplaySource(Playback):
         self._describe()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, traceback)
+    def __exit__(self, *_: object) -> None:
+        self.stop()
         self._close()
 
     def packets(self) -> Iterator[EventPacket]:

@@ -70,7 +70,7 @@ class DataSet(Protocol):
 class Sequential(DataSet, Protocol):
     """A data set that also shows consecutive windows of one scene; to be subclassed."""
 
-    is_film = True
+    is_film: bool = True
 
     @abstractmethod
     def sequence(

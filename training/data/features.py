@@ -135,7 +135,7 @@ class FeatureCache:
         if not path.is_file():
             return False
         try:
-            with safe_open(path, framework="numpy") as shard:  # type: ignore[no-untyped-call]
+            with safe_open(path, framework="numpy") as shard:
                 held = shard.keys()
                 sizes = {name: shard.get_slice(name).get_shape()[0] for name in held}
         except (OSError, SafetensorError) as error:
