@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from events.packet import EVENT_DTYPE, EventArray, SensorSize
 from events.recordings.chunked import ChunkedRecording
-from events.recordings.chunks import Chunk, Chunks
+from events.recordings.chunks import Chunk, Chunks, Frames
 from events.recordings.file_bytes import FileBytes
 from events.recordings.recording import TRIGGER_DTYPE, Damage, Stream
 from events.recordings.sensor_guess import SensorGuess
@@ -182,6 +182,7 @@ class WordStreamRecording(ChunkedRecording):
         form: Format in words.
         sensor: Its size; None is to guess it from the events.
         camera: Model and serial number.
+        frames: Images beside the events, if any.
         is_sensor_guessed: See ChunkedRecording.
 
     Raises:
@@ -197,11 +198,18 @@ class WordStreamRecording(ChunkedRecording):
         *,
         sensor: SensorSize | None,
         camera: str = "",
+        frames: Frames | None = None,
         is_sensor_guessed: bool = False,
     ) -> None:
         self._words = WordChunks(path, start, decoder)
         super().__init__(
-            path, self._words, form, sensor, camera=camera, is_sensor_guessed=is_sensor_guessed
+            path,
+            self._words,
+            form,
+            sensor,
+            camera=camera,
+            frames=frames,
+            is_sensor_guessed=is_sensor_guessed,
         )
 
     @property
