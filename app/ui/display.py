@@ -293,6 +293,11 @@ class Display:
             messages.hide()
         self._message = message
 
+    def hide_message(self) -> None:
+        """Hide the message: the next source's is shown even if the last one said the same."""
+        self._parts.messages.hide()
+        self._message = ""
+
     def _show_previews(self) -> None:
         if self._scene is None or not self._parts.left.isVisible():
             return

@@ -173,7 +173,7 @@ class MainWindow(QMainWindow):
         elif self.session.open(
             text, is_looping=self.preferences.is_looping, speed=self.actions_.speed
         ):
-            self.parts.messages.hide()
+            self.display.hide_message()
             if kind_of(text) == "recording":
                 path = str(Path(text).resolve())
                 self.prefer(last_folder=str(Path(path).parent))

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from app.cli import UserError
 from app.interrupt import interrupt_flag
 from app.output_file import check_suffix, check_writable
-from app.sizes import check_input_size, width_and_height
+from app.sizes import add_sensor_argument, check_input_size, width_and_height
 
 if TYPE_CHECKING:
     from events.packet import EventPacket
@@ -39,6 +39,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--recording", metavar="INPUT", default="synthetic:0",
         help="what to compare engine and model on (default: %(default)s)",
     )  # fmt: skip
+    add_sensor_argument(parser)
     parser.add_argument(
         "--windows", type=int, metavar="N",
         help=f"windows to compare on (default: {DEFAULT_NUM_WINDOWS}; consecutive ones of a "
@@ -83,7 +84,9 @@ def run(args: argparse.Namespace) -> int:
     from export.stretch import grids_of, packets_of
     from models.model_file import load_model
 
-    source = open_source(args.recording)  # its libraries load now: Ctrl-C there ends at once
+    source = open_source(
+        args.recording, args.sensor
+    )  # its libraries load now: Ctrl-C there ends at once
     # The engine gets its name only once it has passed.
     unproven = args.output.with_name(f".{args.output.stem}.unproven.onnx")
     try:

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from app.capture_option import add_capture_option
 from app.cli import EXIT_INTERRUPTED, UserError
 from app.output_file import check_suffix
+from app.sizes import add_sensor_argument
 from events.sources.open import FORMS, open_source
 from export.providers.provider import PROVIDERS
 
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's options."""
     parser.add_argument("input", metavar="INPUT", help=FORMS)
+    add_sensor_argument(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -82,7 +84,7 @@ def run(args: argparse.Namespace) -> int:
         stride_us=args.stride_us or engine.card.stride_us,
     )
     config = PipelineConfig(windows=windows, keeps_every_scene=True, is_strict=True)
-    source = open_source(args.input, in_child=args.capture_process)
+    source = open_source(args.input, args.sensor, in_child=args.capture_process)
     if hasattr(source, "set_speed"):
         source.set_speed(args.speed)
     assert windows.stride_us is not None

@@ -6,6 +6,7 @@ import importlib
 import os
 import re
 
+from events.packet import SensorSize
 from events.sources.source import Source, SourceError
 
 FORMS = "FILE | camera[:SERIAL] | tcp://HOST:PORT | unix:PATH | synthetic[:SEED]"
@@ -14,17 +15,23 @@ CAPTURES_IN_CHILD = os.name == "posix"
 """Whether cameras are read in a child process where nothing else is said."""
 
 
-def open_source(text: str, *, in_child: bool = CAPTURES_IN_CHILD) -> Source:
+def open_source(
+    text: str, sensor: SensorSize | None = None, *, in_child: bool = CAPTURES_IN_CHILD
+) -> Source:
     """Return the source that ``text`` names, not yet entered.
 
     Args:
         text: One of FORMS. A file of such a name is reached as ./camera.
+        sensor: The sensor's size, of a file that does not say it; None is to guess it.
         in_child: Whether a camera is read in a child process; network streams always are.
 
     Raises:
-        SourceError: The text has none of these forms.
+        SourceError: The text has none of these forms, or a size is given for what is no file.
     """
     kind, _, rest = text.partition(":")
+    is_file = kind not in ("camera", "synthetic", "unix") and "://" not in text
+    if sensor is not None and not is_file:
+        raise SourceError(f"{text} says its sensor's size itself: --sensor is for recordings")
     if kind == "camera":
         return _made("camera", "CameraSource", serial=rest or None, in_child=in_child)
     if kind == "synthetic":
@@ -37,7 +44,7 @@ def open_source(text: str, *, in_child: bool = CAPTURES_IN_CHILD) -> Source:
         raise SourceError(f"{text} is not a source that saccade knows: give {FORMS}")
     if not text:
         raise SourceError(f"no source was named: give {FORMS}")
-    return _made("replay", "ReplaySource", path=text)
+    return _made("replay", "ReplaySource", path=text, sensor=sensor)
 
 
 def _made(module: str, name: str, **arguments: object) -> Source:

@@ -241,3 +241,15 @@ def test_a_trace_covers_every_window_up_to_its_writing(
     for stage in ("represent", "infer", "decode", "render"):
         windows = [r["args"]["window"] for r in spans if r["name"] == stage]
         assert windows == list(range(len(rows_of(out))))
+
+
+def test_a_guessed_sensor_stands_in_the_summary_and_a_given_one_does_not(
+    tiny_engine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("".join(f"0.{i:03} {i % 50} {i % 40} 1\n" for i in range(100)))
+    arguments = ["run", str(path), "-o", "-", "--engine", str(tiny_engine), "--provider", "cpu"]
+    assert main(arguments) == 0
+    assert "128x128 is guessed from its events" in capsys.readouterr().err
+    assert main([*arguments, "--sensor", "60x45"]) == 0
+    assert "guessed" not in capsys.readouterr().err
