@@ -76,6 +76,7 @@ def run(args: argparse.Namespace) -> int:
     from app.trace import tracing
     from events.windows import WindowConfig
 
+    source = open_source(args.input, args.sensor, in_child=args.capture_process)
     engine = load_engine(args.engine, args.provider, _say)
     for note in engine.notes:
         _say(note)
@@ -84,7 +85,6 @@ def run(args: argparse.Namespace) -> int:
         stride_us=args.stride_us or engine.card.stride_us,
     )
     config = PipelineConfig(windows=windows, keeps_every_scene=True, is_strict=True)
-    source = open_source(args.input, args.sensor, in_child=args.capture_process)
     if hasattr(source, "set_speed"):
         source.set_speed(args.speed)
     assert windows.stride_us is not None

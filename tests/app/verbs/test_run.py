@@ -179,7 +179,7 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(
     given = [argument.format(out=tmp_path / "out.jsonl") for argument in arguments]
     if "--engine" not in given:
         given += ["--engine", str(tiny_engine)]
-    assert main(["run", *given]) == 1
+    assert main(["run", *given, "--provider", "cpu"]) == 1
     errors = capsys.readouterr().err.strip().splitlines()
     assert len(errors) == 1
     assert message in errors[0]
