@@ -31,17 +31,22 @@ class Inference:
         self._letterbox = Letterbox(sensor, card.input_height, card.input_width)
         self._grid: SlidingGrid | None = None
         self._last_us = 0
-        is_fed_events = isinstance(engine, EventEngine) and engine.is_fed_events
-        self._event_engine = engine if is_fed_events else None
+        self._event_engine: EventEngine | None = None
+        if isinstance(engine, EventEngine) and engine.is_fed_events:
+            self._event_engine = engine
         self._warm_up()
 
     def infer(self, window: Window) -> tuple[Prediction, StageLatency]:
         """Return what the engine says of ``window``; the prediction's arrays are the caller's."""
         started_s = time.perf_counter()
-        fed = self._event_engine
-        given = fed.stage(window.packet) if fed else self._represent(window)
-        represented_s = time.perf_counter()
-        outputs = fed.run_staged(given) if fed else self.engine.run(given)
+        if self._event_engine:
+            staged = self._event_engine.stage(window.packet)
+            represented_s = time.perf_counter()
+            outputs = self._event_engine.run_staged(staged)
+        else:
+            grid = self._represent(window)
+            represented_s = time.perf_counter()
+            outputs = self.engine.run(grid)
         inferred_s = time.perf_counter()
         prediction = decode(self.engine.card, outputs, self._letterbox)
         decoded_s = time.perf_counter()
