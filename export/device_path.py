@@ -120,8 +120,8 @@ class DevicePath:
             outputs = dict(zip(self.card.outputs, self._program(rows), strict=True))
             for name, tensor in outputs.items():
                 if name not in self._host:
-                    self._host[name] = torch.empty_like(
-                        tensor, device="cpu", pin_memory=self._is_cuda
+                    self._host[name] = torch.empty(
+                        tensor.shape, dtype=tensor.dtype, pin_memory=self._is_cuda
                     )
                 self._host[name].copy_(tensor, non_blocking=True)
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -24,7 +25,7 @@ def compiled(
         backend: Of torch.compile.
     """
     try:
-        fast: nn.Module = torch.compile(module, backend=backend, dynamic=False)
+        fast = cast(nn.Module, torch.compile(module, backend=backend, dynamic=False))
         fast(example)  # where it is compiled
     except Exception as error:  # compilers fail in their own ways
         logger.debug("torch.compile failed", exc_info=True)

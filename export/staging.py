@@ -61,7 +61,7 @@ class CudaLane:
     """A stream of its own on the current CUDA device."""
 
     def __init__(self) -> None:
-        self.stream = torch.cuda.Stream()
+        self.stream = torch.cuda.Stream()  # type: ignore[no-untyped-call]
 
     def enqueue(self, work: Callable[[], object]) -> None:
         with torch.cuda.stream(self.stream):

@@ -113,10 +113,15 @@ class ModelCard:
             )
 
     @property
+    def says(self) -> tuple[str, ...]:
+        """What the engine says of a window, whatever its outputs' names: tasks, or tokens."""
+        return self.tasks or (TOKENS,)
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the engine's outputs, in order."""
         decoded = {"segmentation": LABELS, "depth": DEPTH_M} if self.is_decoded else {}
-        return tuple(decoded.get(task, task) for task in self.tasks) or (TOKENS,)
+        return tuple(decoded.get(name, name) for name in self.says)
 
     def to_json(self) -> str:
         """Return the card as JSON text."""

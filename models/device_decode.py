@@ -10,7 +10,9 @@ are equal to seven digits. Depth is as float16 has it: within 0.05 %.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any, cast
 
+import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
@@ -32,9 +34,8 @@ class DeviceDecode(nn.Module):
     ) -> None:
         super().__init__()
         self.least_m, self.most_m = card.depth_range_m
-        self.between = nn.ModuleDict(
-            {task: _Between(*letterbox.neighbours(size)) for task, size in sizes.items()}
-        )
+        between = {task: _Between(*letterbox.neighbours(size)) for task, size in sizes.items()}
+        self.between = nn.ModuleDict(between)
 
     def forward(self, outputs: Mapping[str, Tensor]) -> dict[str, Tensor]:
         """Return ``outputs`` with labels for segmentation and metres at the sensor for depth."""
@@ -47,7 +48,7 @@ class DeviceDecode(nn.Module):
 
     def _labels(self, logits_Chw: Tensor) -> Tensor:
         """Return (H, W) uint8."""
-        between = self.between["segmentation"]
+        between = cast(_Between, self.between["segmentation"])
         best = logits_Chw.argmax(0)
         corners = between.corners(best)
         # A class that leads at all four neighbours leads everywhere between them.
@@ -82,11 +83,12 @@ class _Between(nn.Module):
 
     def __init__(self, rows: Neighbours, columns: Neighbours) -> None:
         super().__init__()
-        values = dict(zip(("top", "bottom", "bottom_weight"), rows, strict=True))
-        values |= dict(zip(("left", "right", "right_weight"), columns, strict=True))
-        values["bottom_weight"] = values["bottom_weight"][:, None]
-        for name, value in values.items():
-            self.register_buffer(name, torch.from_numpy(value.copy()), persistent=False)
+        tables: dict[str, npt.NDArray[Any]] = {
+            "top": rows[0], "bottom": rows[1], "bottom_weight": rows[2][:, None],
+            "left": columns[0], "right": columns[1], "right_weight": columns[2],
+        }  # fmt: skip
+        for name, table in tables.items():
+            self.register_buffer(name, torch.from_numpy(table.copy()), persistent=False)
 
     def forward(self, planes_Chw: Tensor) -> Tensor:
         """Return (C, H, W)."""

@@ -9,8 +9,8 @@ from __future__ import annotations
 from typing import Any
 
 import torch
-import triton
-import triton.language as tl
+import triton  # type: ignore[import-not-found, import-untyped, unused-ignore]
+import triton.language as tl  # type: ignore[import-not-found, import-untyped, unused-ignore]
 from torch import Tensor
 
 from events.representations.normalization import FLAT_VARIANCE
@@ -65,7 +65,7 @@ def voxels_from_packed(rows: Tensor, spec: VoxelGridSpec, cells: Cells) -> Tenso
     return grid
 
 
-@triton.jit  # type: ignore[misc]
+@triton.jit  # type: ignore[untyped-decorator]
 def _scatter(
     rows: Any,
     row_cells: Any,
@@ -112,7 +112,7 @@ def _scatter(
     tl.atomic_add(target + num_cells, sign * right_weight, mask=has_right, sem="relaxed")
 
 
-@triton.jit  # type: ignore[misc]
+@triton.jit  # type: ignore[untyped-decorator]
 def _moments(grid: Any, sums: Any, num_values: Any, num_programs: Any, BLOCK: tl.constexpr) -> None:
     """Write each program's number of values that are not zero, their sum and sum of squares."""
     program = tl.program_id(0)
@@ -123,7 +123,7 @@ def _moments(grid: Any, sums: Any, num_values: Any, num_programs: Any, BLOCK: tl
     tl.store(sums + 2 * num_programs + program, tl.sum(value * value))
 
 
-@triton.jit  # type: ignore[misc]
+@triton.jit  # type: ignore[untyped-decorator]
 def _normalize(
     grid: Any,
     sums: Any,

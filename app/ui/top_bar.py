@@ -165,7 +165,7 @@ class TopBar(QWidget):
 
     def _enable(self) -> None:
         card = self._card
-        said = card.outputs if card else CHECKED_TASKS
+        said = card.says if card else CHECKED_TASKS
         for check, task, tip in (
             (self.segmentation, "segmentation", "Segmentation over the events (2)"),
             (self.depth_check, "depth", "Depth picture (3)"),

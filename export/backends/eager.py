@@ -79,6 +79,7 @@ class EagerEngine:
             self._on_device = on_device(module, card, self._device, dtype)
         self._network: nn.Module | None = None
         self._path: DevicePath | None = None
+        self._letterbox: Letterbox | None = None
 
     @property
     def card(self) -> ModelCard:
@@ -125,8 +126,9 @@ class EagerEngine:
         if card.sensor is not None:
             check_sensor(card, packet.sensor)
         if self._device.type == "cpu" or card.is_streaming:
-            letterbox = Letterbox(packet.sensor, card.input_height, card.input_width)
-            return card.spec.network_input(packet, letterbox)
+            if self._letterbox is None or self._letterbox.sensor != packet.sensor:
+                self._letterbox = Letterbox(packet.sensor, card.input_height, card.input_width)
+            return card.spec.network_input(packet, self._letterbox)
         if self._path is None or self._path.sensor != packet.sensor:
             self._path = DevicePath(
                 self._on_device, card, packet.sensor, self._device,

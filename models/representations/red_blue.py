@@ -37,7 +37,8 @@ class RedBlueGridder(Gridder):
         on, off = torch.where(is_on, on, 0.0), torch.where(is_on, 0.0, off)
         image = quantized(torch.stack([1 - off, 1 - on - off, 1 - on]), self.spec.quantization)
         pixels = image.view(3, cells.height, cells.width)
-        return self.standardize(self.resample(pixels, margin=1.0).clamp(0, 1))
+        colors: Tensor = self.standardize(self.resample(pixels, margin=1.0).clamp(0, 1))
+        return colors
 
 
 gridder = RedBlueGridder

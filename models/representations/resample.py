@@ -55,5 +55,5 @@ class _AxisTaps(nn.Module):
 
     def forward(self, planes: Tensor) -> Tensor:
         gathered = planes.index_select(self.axis, self.pixels)
-        size = tuple(self.weights.shape[:2])
-        return (gathered.unflatten(self.axis, size) * self.weights).sum(self.axis + 1)
+        taps = torch.unflatten(gathered, self.axis, tuple(self.weights.shape[:2]))
+        return (taps * self.weights).sum(self.axis + 1)

@@ -33,7 +33,8 @@ class VoxelImageGridder(Gridder):
         low, high = self._range(voxels)
         empty = self._levels(torch.zeros_like(low), low, high)
         levels = self._levels(voxels, low, high)
-        return self.standardize(self.resample(levels, empty))
+        image: Tensor = self.standardize(self.resample(levels, empty))
+        return image
 
     def _range(self, voxels: Tensor) -> tuple[Tensor, Tensor]:
         """Return the values of level 0 and level 1."""
