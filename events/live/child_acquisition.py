@@ -15,7 +15,7 @@ import threading
 import time
 from pathlib import Path
 
-from events.live.acquisition import Ended, Opened, Report
+from events.live.acquisition import Batch, Ended, Opened, Report
 from events.live.controls import Control, Value
 from events.live.ring import EventRing, make_memory
 from events.live.wire import Answer, Inbox, Ready
@@ -27,6 +27,9 @@ START_LIMIT_S = 20.0
 SILENCE_LIMIT_S = 3.0
 """A child that serves tells the time every few milliseconds; one that does not hangs."""
 MAX_REPORTS = 64
+MAX_EVENTS = 150_000
+"""In what one ``poll`` returns, but for its last batch: the system is slow to give the memory of
+large arrays, and one who has fallen behind would fall behind the more."""
 CLOSE_LIMIT_S = 0.3
 ANSWER_LIMIT_S = 1.0
 """For a camera to take a setting; the window waits so long at most."""
@@ -75,9 +78,14 @@ class ChildAcquisition:
             time.sleep(timeout_s)
             return []
         reports: list[Report] = []
+        num_events = 0
         select.select([self._connection], [], [], timeout_s)
         try:
-            while len(reports) < MAX_REPORTS and (report := self._inbox.receive()):
+            while (
+                len(reports) < MAX_REPORTS
+                and num_events < MAX_EVENTS
+                and (report := self._inbox.receive())
+            ):
                 if isinstance(report, Ready):
                     self._is_ready = True
                     self._send_address()
@@ -85,6 +93,8 @@ class ChildAcquisition:
                 if isinstance(report, Answer):
                     self._answers.put(report)
                     continue
+                if isinstance(report, Batch):
+                    num_events += len(report.events)
                 if isinstance(report, Opened):
                     self._controls = {control.name: control for control in report.controls}
                 reports.append(report)

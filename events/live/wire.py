@@ -27,8 +27,8 @@ HEADER = struct.Struct("<cxxxxxxxQQQQ")
 READY, OPENED, BATCH, ENDED, ANSWER = b"R", b"O", b"B", b"E", b"A"
 MAX_BACKLOG_EVENTS = 1_000_000
 """16 MB besides the ring; beyond it the oldest are dropped and counted."""
-NUM_PARTS = 4
-"""A batch of more than such a part of the ring is told in several."""
+MAX_BATCH_EVENTS = 1 << 16
+"""A batch of more, or of more than half of the ring, is told in several."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +58,7 @@ class Outbox:
         self._connection = connection
         self._ring = ring
         self._max_events = max_events
+        self._max_batch = min(MAX_BATCH_EVENTS, max(ring.capacity // 2, 1))
         self._waiting: deque[tuple[bytes, bytes] | Batch] = deque()
         """Kinds with their payloads, and batches."""
         self._going = b""
@@ -77,7 +78,7 @@ class Outbox:
         """Queue a batch; one without events only where nothing else would tell the time."""
         if not len(batch.events) and not batch.num_lost and not self.is_empty:
             return
-        self._waiting.extend(_parts(batch, max(self._ring.capacity // NUM_PARTS, 1)))
+        self._waiting.extend(_parts(batch, self._max_batch))
         self.backlog_events += len(batch.events)
         while self.backlog_events > self._max_events and len(self._waiting) > 1:
             if not isinstance(self._waiting[0], Batch):
@@ -166,7 +167,8 @@ class Inbox:
         """Whether so many bytes have come."""
         while len(self._received) < num_bytes:
             try:
-                part = self._connection.recv(4096)
+                # No more than that: a select on the socket must tell of what is left.
+                part = self._connection.recv(num_bytes - len(self._received))
             except BlockingIOError:
                 return False
             except ConnectionError:
