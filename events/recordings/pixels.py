@@ -8,7 +8,7 @@ import numpy.typing as npt
 from events.recordings.compression import Buffer
 
 
-def upper_bytes(data: Buffer) -> npt.NDArray[np.uint8]:
+def upper_bytes(data: Buffer | memoryview) -> npt.NDArray[np.uint8]:
     """Return the upper byte of each 16-bit little-endian value, read-only.
 
     Full scale stays full scale. Cameras of fewer bits write values that use the whole range, so
