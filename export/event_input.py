@@ -9,7 +9,6 @@ engine's is stretched to it, to the microsecond.
 from __future__ import annotations
 
 import logging
-from dataclasses import dataclass
 
 import numba as nb
 import numpy as np
@@ -25,8 +24,6 @@ NUM_EVENTS = "num_events"
 """Name of their one dimension."""
 PADDING = -1
 SMALLEST_BUCKET, LARGEST_BUCKET = 2**12, 2**23
-NUM_SLOTS = 2
-"""Blocks of each bucket: one is filled while an engine reads the other."""
 
 logger = logging.getLogger(__name__)
 Columns = npt.NDArray[np.int32]
@@ -48,18 +45,27 @@ def check_sensor(card: ModelCard, sensor: SensorSize) -> None:
 
 
 class Overflow:
-    """Keeps windows to the largest bucket, and counts what that costs."""
+    """Keeps windows to what an engine takes, and counts what that costs.
 
-    def __init__(self) -> None:
+    Args:
+        limit: Events of a window; default: what the largest bucket holds.
+    """
+
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = limit
         self.num_dropped = 0
+
+    @property
+    def limit(self) -> int:
+        return LARGEST_BUCKET if self._limit is None else self._limit
 
     def newest(self, packet: EventPacket) -> EventPacket:
         """Return the window without its oldest events where they are too many."""
-        excess = len(packet) - LARGEST_BUCKET
+        excess = len(packet) - self.limit
         if excess <= 0:
             return packet
         if not self.num_dropped:
-            logger.warning("a window has %d events: %s", len(packet), _limit())
+            logger.warning("a window has %d events: %s", len(packet), self._advice())
         self.num_dropped += excess
         newest = packet.events[excess:]
         return EventPacket(newest, packet.sensor, packet.start_us, packet.end_us)
@@ -67,48 +73,45 @@ class Overflow:
     @property
     def notes(self) -> tuple[str, ...]:
         """What the user must know of it: nothing, or one line."""
-        return (f"{self.num_dropped:,} events dropped: {_limit()}",) if self.num_dropped else ()
+        return (
+            (f"{self.num_dropped:,} events dropped: {self._advice()}",) if self.num_dropped else ()
+        )
 
-
-def _limit() -> str:
-    return f"the engine takes the newest {LARGEST_BUCKET:,} of a window; take shorter windows"
-
-
-@dataclass(slots=True)
-class _Block:
-    rows: Columns
-    """(4, bucket): t, x, y, p."""
-    num_events: int = 0
-    """Rows that are not padding."""
+    def _advice(self) -> str:
+        return f"the engine takes the newest {self.limit:,} of a window; take shorter windows"
 
 
 class EventColumns:
-    """Turns windows into columns for the engine of one card."""
+    """Turns windows into columns for the engine of one card.
+
+    Blocks are lent: what is filled stays as it is until it is given back, and one that never is,
+    of a window that was dropped, is not used again.
+    """
 
     def __init__(self, card: ModelCard) -> None:
         self._card = card
-        self._blocks: dict[tuple[int, int], _Block] = {}
-        self._slot = 0
+        self._free: dict[int, list[Columns]] = {}
+        """Blocks by bucket; lists, since one thread fills while another gives back."""
         self.overflow = Overflow()
 
     def fill(self, packet: EventPacket) -> Columns:
-        """Return (4, bucket) int32, -1 behind the last event; good until NUM_SLOTS calls later.
+        """Return (4, bucket) int32, -1 behind the last event.
 
         Raises:
             EngineError: the packet is of another sensor than the engine.
         """
         check_sensor(self._card, packet.sensor)
         packet = self.overflow.newest(packet)
-        self._slot = (self._slot + 1) % NUM_SLOTS
-        key = (self._slot, bucket_of(len(packet)))
-        if key not in self._blocks:
-            self._blocks[key] = _Block(np.full((4, key[1]), PADDING, np.int32))
-        block, duration_us = self._blocks[key], max(packet.duration_us, 1)
-        num, window_us = len(packet), self._card.window_us
-        _split(packet.words, packet.start_us, window_us, duration_us, block.rows)
-        block.rows[:, num : block.num_events] = PADDING
-        block.num_events = num
-        return block.rows
+        bucket, duration_us = bucket_of(len(packet)), max(packet.duration_us, 1)
+        free = self._free.setdefault(bucket, [])
+        columns = free.pop() if free else np.empty((4, bucket), np.int32)
+        _split(packet.words, packet.start_us, self._card.window_us, duration_us, columns)
+        columns[:, len(packet) :] = PADDING
+        return columns
+
+    def give_back(self, columns: Columns) -> None:
+        """Let columns from ``fill`` be filled again."""
+        self._free[columns.shape[1]].append(columns)
 
 
 @nb.njit(nogil=True, cache=True, error_model="numpy")

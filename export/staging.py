@@ -15,8 +15,11 @@ import torch
 from torch import Tensor
 
 from events.packet import EventPacket
-from export.event_input import NUM_SLOTS, bucket_of
+from export.event_input import bucket_of
 from models.representations.packed import NUM_HEADER_ROWS, pack
+
+NUM_SLOTS = 3
+"""One is read, one waits, one is filled."""
 
 
 class Mark(Protocol):

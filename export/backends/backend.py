@@ -93,7 +93,7 @@ class EventEngine(Engine, Protocol):
     def stage(self, packet: EventPacket) -> object:
         """Begin to bring one window's events to the device: what ``run_staged`` takes, once.
 
-        The next window may be staged before the one before it runs, but no more than that.
+        One may run and another wait while the next is staged; one that waits may be dropped.
 
         Raises:
             EngineError: the engine takes events of another sensor.

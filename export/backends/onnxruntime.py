@@ -98,7 +98,10 @@ class OnnxEngine:
         self, staged: object, memory: Memory | None = None, *, elapsed: float = 1.0
     ) -> Outputs:
         assert isinstance(staged, np.ndarray)
-        return self._run(dict(zip(COLUMNS, staged, strict=True)), memory, elapsed)
+        try:
+            return self._run(dict(zip(COLUMNS, staged, strict=True)), memory, elapsed)
+        finally:
+            self._columns.give_back(staged)
 
     def run_events(
         self, packet: EventPacket, memory: Memory | None = None, *, elapsed: float = 1.0

@@ -55,6 +55,18 @@ class EmbeddedEngine:
     ) -> Outputs:
         return self._engine.run(grid, memory, elapsed=elapsed)
 
+    @property
+    def is_fed_events(self) -> bool:
+        return self.card.input == "events"
+
+    def stage(self, packet: EventPacket) -> object:
+        return cast(EventEngine, self._engine).stage(packet)
+
+    def run_staged(
+        self, staged: object, memory: Memory | None = None, *, elapsed: float = 1.0
+    ) -> Outputs:
+        return cast(EventEngine, self._engine).run_staged(staged, memory, elapsed=elapsed)
+
     def run_events(
         self, packet: EventPacket, memory: Memory | None = None, *, elapsed: float = 1.0
     ) -> Outputs:

@@ -11,7 +11,8 @@ from torch import Tensor
 
 from events.packet import EventPacket
 from export.backends.backend import EngineError, Memory, Outputs
-from export.onnx_shapes import GRID, input_shape
+from export.event_input import PADDING, Overflow, check_sensor
+from export.onnx_shapes import ELAPSED, GRID, MEMORY, input_shape
 from export.trt.container import EngineFile
 from export.trt.device import CudaDevice, device_errors
 from export.trt.embedded import EmbeddedEngine
@@ -20,10 +21,7 @@ from export.trt.plan import Plan
 from export.trt.target import EVENTS
 from models.card import ModelCard
 
-ELAPSED = "elapsed"
-MEMORY = "memory_"
 NEXT = "next_"
-PADDING = -1
 
 
 class TensorRtEngine:
@@ -70,6 +68,7 @@ class TensorRtEngine:
             self._host = {n: device.host_zeros(plan.shape(n), plan.dtype(n)) for n in names}
         for name, buffer in self._buffers.items():
             plan.bind(name, buffer.data_ptr())
+        self._overflow = Overflow(len(self._host[EVENTS[0]]) if self.is_fed_events else None)
         self._launch = self._launch_on({}, {})
         self._forgetful: DeviceMemory | None = None
 
@@ -83,7 +82,11 @@ class TensorRtEngine:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self._notes
+        return (*self._notes, *self._overflow.notes)
+
+    @property
+    def is_fed_events(self) -> bool:
+        return self.card.input == "events"
 
     def new_memory(self) -> DeviceMemory | None:
         if not self.card.is_streaming:
@@ -104,6 +107,17 @@ class TensorRtEngine:
             raise ValueError(f"engine takes {host.shape[1:]}, got {grid.shape}")
         host[0] = grid
         return self._run(memory, elapsed)
+
+    def stage(self, packet: EventPacket) -> EventPacket:
+        """Return the packet: the host's one block of events is filled when it runs."""
+        check_sensor(self.card, packet.sensor)
+        return packet
+
+    def run_staged(
+        self, staged: object, memory: Memory | None = None, *, elapsed: float = 1.0
+    ) -> Outputs:
+        assert isinstance(staged, EventPacket)
+        return self.run_events(staged, memory, elapsed=elapsed)
 
     def run_events(
         self, packet: EventPacket, memory: Memory | None = None, *, elapsed: float = 1.0
@@ -175,14 +189,9 @@ class TensorRtEngine:
 
     def _write_events(self, packet: EventPacket) -> None:
         """Put a window's events into host memory; padding fills what must be there besides."""
-        if (packet.sensor.width, packet.sensor.height) != self.card.sensor:
-            raise ValueError(f"engine takes events of {self.card.sensor}, got {packet.sensor}")
-        room, number = len(self._host[EVENTS[0]]), len(packet)
-        if number > room:
-            raise EngineError(
-                f"the window has {number:,} events, this engine takes {room:,}: "
-                "shorten the window, or export with a wider profile"
-            )
+        check_sensor(self.card, packet.sensor)
+        packet = self._overflow.newest(packet)
+        number = len(packet)
         if self._plan.is_open(EVENTS[0]):
             self._num_rows = max(number, self._plan.limits(EVENTS[0])[0][0])
             for name in EVENTS:

@@ -11,7 +11,7 @@ from tiny_engine import tiny_card
 from events.packet import EventPacket, SensorSize, empty_packet, pack_events
 from export import event_input
 from export.backends.backend import EngineError
-from export.event_input import NUM_SLOTS, SMALLEST_BUCKET, EventColumns, bucket_of
+from export.event_input import SMALLEST_BUCKET, EventColumns, bucket_of
 
 SENSOR = SensorSize(120, 90)
 CARD = dataclasses.replace(tiny_card(), input="events", sensor=(120, 90))
@@ -48,15 +48,18 @@ def test_padding_bytes_of_a_record_are_not_polarity() -> None:
     assert np.array_equal(columns[3, :3], packet.p)
 
 
-def test_a_block_is_kept_and_holds_nothing_of_an_earlier_window() -> None:
+def test_a_block_is_lent_until_it_is_given_back_and_then_holds_nothing_of_before() -> None:
     filled = EventColumns(CARD)
     first = filled.fill(random_window(3000, SENSOR))
     second = filled.fill(random_window(40, SENSOR))
+    third = filled.fill(random_window(50, SENSOR))
     assert not np.shares_memory(first, second)
+    assert not np.shares_memory(first, third)
     assert (first[0, :3000] >= 0).all()
-    third = filled.fill(random_window(7, SENSOR))
-    assert np.shares_memory(first, third) == (NUM_SLOTS == 2)
-    assert (third[:, 7:] == -1).all()
+    filled.give_back(first)
+    again = filled.fill(random_window(7, SENSOR))
+    assert np.shares_memory(first, again)
+    assert (again[:, 7:] == -1).all()
 
 
 def test_a_window_of_another_length_is_stretched() -> None:
