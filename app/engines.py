@@ -27,8 +27,18 @@ def default_engine_path() -> Path:
     return DEFAULT_ENGINE
 
 
-def load_engine(path: Path | str | None = None, provider: str = "auto") -> Engine:
+def load_engine(
+    path: Path | str | None = None,
+    provider: str = "auto",
+    *,
+    input_size: tuple[int, int] | None = None,
+) -> Engine:
     """Load an engine by its file's suffix; None is the one that ships with Saccade.
+
+    Args:
+        path: The engine's file.
+        provider: As its backend takes it.
+        input_size: Width and height, for an engine that takes any; None is its card's.
 
     Raises:
         EngineError: no backend knows the suffix, or the file cannot be honoured.
@@ -38,4 +48,4 @@ def load_engine(path: Path | str | None = None, provider: str = "auto") -> Engin
         names = " or ".join(f"*{suffix}" for suffix in BACKENDS)
         raise EngineError(f"{path} is not an engine: expected a file named {names}")
     backend = cast(Backend, importlib.import_module(BACKENDS[path.suffix]))
-    return backend.load(path, provider=provider)
+    return backend.load(path, provider=provider, input_size=input_size)

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import copy
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor, nn
 
+from export.any_size import any_size_axes, any_size_example, check_any_size
 from export.onnx_shapes import GRID
 from models.card import ModelCard
 from models.encoders.encoder import Encoder
@@ -27,6 +29,8 @@ class EngineGraph:
     inputs: dict[str, Tensor]
     """An example of each input, by name."""
     outputs: tuple[str, ...]
+    dynamic: dict[str, dict[int, Any]] | None = None
+    """By input the axes of any length, as torch.export takes them; None where all are fixed."""
 
 
 def engine_graph(module: nn.Module, card: ModelCard) -> EngineGraph:
@@ -38,18 +42,24 @@ def engine_graph(module: nn.Module, card: ModelCard) -> EngineGraph:
         card: Says the input's size and the precision.
 
     Raises:
-        ValueError: the module cannot take the card's input size.
+        ValueError: the module cannot take the card's input size, or not any size if it is to.
     """
     example = torch.zeros(1, card.spec.num_channels, card.input_height, card.input_width)
     module = copy.deepcopy(module).eval()
-    for part in module.modules():
-        if isinstance(part, Encoder):
-            part.fix_input_size(card.input_height, card.input_width)
+    encoders = [part for part in module.modules() if isinstance(part, Encoder)]
+    dynamic = None
+    if card.is_dynamic:
+        check_any_size(card, encoders)
+        example = any_size_example(card)
+        dynamic = {GRID: any_size_axes(card)}
+    else:
+        for encoder in encoders:
+            encoder.fix_input_size(card.input_height, card.input_width)
     with torch.no_grad():
         module(example)  # an input that it cannot take is told in its own words, not torch's
     dtype = DTYPES[card.precision]
     graph = OrderedOutputs(module.to(dtype), card.outputs, dtype).eval()
-    return EngineGraph(module=graph, inputs={GRID: example}, outputs=card.outputs)
+    return EngineGraph(module=graph, inputs={GRID: example}, outputs=card.outputs, dynamic=dynamic)
 
 
 class OrderedOutputs(nn.Module):

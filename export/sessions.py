@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
 
 import onnxruntime
@@ -14,7 +15,11 @@ ERRORS_ONLY = 3
 
 
 def open_session(
-    path: Path, provider: str, num_threads: int | None = None
+    path: Path,
+    provider: str,
+    num_threads: int | None = None,
+    *,
+    sizes: Mapping[str, int] | None = None,
 ) -> tuple[onnxruntime.InferenceSession, str, tuple[str, ...]]:
     """Return a session, the name of what really runs it, and notes for the user.
 
@@ -22,6 +27,7 @@ def open_session(
         path: An .onnx file.
         provider: One of PROVIDERS.
         num_threads: Threads of one operator on the CPU; default 2, or 1 on a single core.
+        sizes: Of the axes that the graph leaves open, by name: from here on they are fixed.
 
     Raises:
         EngineError: the file cannot be honoured, or there is no such provider.
@@ -31,7 +37,7 @@ def open_session(
     wanted, notes = wanted_providers(provider)
     try:
         session = onnxruntime.InferenceSession(
-            os.fspath(path), _options(num_threads), providers=wanted
+            os.fspath(path), _options(num_threads, sizes or {}), providers=wanted
         )
     except Exception as error:  # ONNX Runtime's own classes share no base
         raise EngineError(
@@ -45,13 +51,15 @@ def open_session(
     return session, name, notes
 
 
-def _options(num_threads: int | None) -> onnxruntime.SessionOptions:
+def _options(num_threads: int | None, sizes: Mapping[str, int]) -> onnxruntime.SessionOptions:
     """Return options that leave the cores to other threads: few of its own, none spinning."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
     options.intra_op_num_threads = num_threads or min(2, os.cpu_count() or 1)
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
+    for name, size in sizes.items():
+        options.add_free_dimension_override_by_name(name, size)
     return options
 
 

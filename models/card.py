@@ -70,6 +70,8 @@ class ModelCard:
     """Width and height of the sensor whose raw events an engine takes; None for grids."""
     is_dynamic: bool = False
     """Whether an engine takes any batch and any input size that the encoder can take."""
+    size_multiple: int = 1
+    """Of a dynamic engine: what its input's height and width must be multiples of, in pixels."""
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     """What an engine computes in; its inputs and outputs are float32 whatever it is."""
     parity: dict[str, Any] = field(default_factory=dict)
@@ -79,7 +81,14 @@ class ModelCard:
     schema_version: int = SCHEMA_VERSION
 
     def __post_init__(self) -> None:
-        for name in ("window_us", "stride_us", "input_height", "input_width", "max_gap_us"):
+        for name in (
+            "window_us",
+            "stride_us",
+            "input_height",
+            "input_width",
+            "max_gap_us",
+            "size_multiple",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.resize != "letterbox":

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from app.cli import EXIT_INTERRUPTED, UserError
 from app.output_file import check_suffix
+from app.sizes import width_and_height
 from events.sources.open import FORMS, open_source
 
 if TYPE_CHECKING:
@@ -46,6 +47,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--provider", choices=("auto", "cpu", "cuda", "tensorrt"), default="auto",
         help="what runs the engine (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--input-size", metavar="WxH", type=width_and_height,
+        help="of the network's input, for an engine that takes any; default: the engine's",
+    )  # fmt: skip
     parser.add_argument("--window-us", type=int, metavar="N", help="default: the engine's")
     parser.add_argument("--stride-us", type=int, metavar="N", help="default: the engine's")
     parser.add_argument("--max-windows", type=int, metavar="N", help="end after so many")
@@ -65,7 +70,7 @@ def run(args: argparse.Namespace) -> int:
     from app.scene import PipelineState
     from events.windows import WindowConfig
 
-    engine = load_engine(args.engine, args.provider)
+    engine = load_engine(args.engine, args.provider, input_size=args.input_size)
     for note in engine.notes:
         _say(note)
     windows = WindowConfig(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ import torch
 from torch import nn
 
 from export.backends.backend import EngineError, Memory, Outputs
+from export.input_size import resized
 from models.card import CardError, ModelCard
 from models.model_file import load_model
 
@@ -71,11 +73,13 @@ def build(model_path: Path, engine_path: Path, *, progress: Callable[[str], None
         raise EngineError(f"cannot write {engine_path}: {error.strerror}") from None
 
 
-def load(engine_path: Path, *, provider: str = "auto") -> EagerEngine:
+def load(
+    engine_path: Path, *, provider: str = "auto", input_size: tuple[int, int] | None = None
+) -> EagerEngine:
     """Load a model file; ``provider`` is "auto", "cpu" or "cuda".
 
     Raises:
-        EngineError: the file cannot be honoured, or there is no such provider.
+        EngineError: the file cannot be honoured, or there is no such provider or size.
     """
     if provider not in ("auto", "cpu", "cuda"):
         raise EngineError(f"eager torch runs on auto, cpu or cuda, got {provider!r}")
@@ -83,6 +87,9 @@ def load(engine_path: Path, *, provider: str = "auto") -> EagerEngine:
         module, card = load_model(engine_path)
     except (CardError, OSError) as error:
         raise EngineError(str(error)) from None
+    if input_size is not None:  # a module takes any
+        open_card = replace(card, is_dynamic=True, size_multiple=module.encoder.strides[-1])
+        card = replace(resized(open_card, *input_size), is_dynamic=False, size_multiple=1)
     has_cuda = torch.cuda.is_available()
     notes: tuple[str, ...] = ()
     if provider == "cuda" and not has_cuda:

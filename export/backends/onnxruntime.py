@@ -10,6 +10,7 @@ import numpy.typing as npt
 import onnxruntime
 
 from export.backends.backend import EngineError, Memory, Outputs
+from export.input_size import open_axes, resized
 from export.onnx_card import read_card
 from export.onnx_shapes import GRID, check_shapes, input_shape
 from export.sessions import first_line, open_session
@@ -85,7 +86,9 @@ class OnnxEngine:
         return self._outputs
 
     def on_cpu(self) -> OnnxEngine:
-        return load(self._path, provider="cpu")
+        card = self._card
+        size = (card.input_width, card.input_height) if card.is_dynamic else None
+        return load(self._path, provider="cpu", input_size=size)
 
     def close(self) -> None:
         """Drop nothing by hand: the session frees its memory with its last reference."""
@@ -107,7 +110,11 @@ def build(model_path: Path, engine_path: Path, *, progress: Callable[[str], None
 
 
 def load(
-    engine_path: Path, *, provider: str = "auto", num_threads: int | None = None
+    engine_path: Path,
+    *,
+    provider: str = "auto",
+    num_threads: int | None = None,
+    input_size: tuple[int, int] | None = None,
 ) -> OnnxEngine:
     """Load an engine and run it once or twice, so that the first window is not slow.
 
@@ -115,12 +122,15 @@ def load(
         engine_path: An .onnx file made by ``build``.
         provider: "auto" (the GPU if there is a usable one), "cpu", "cuda" or "tensorrt".
         num_threads: Threads of one operator on the CPU; default 2, or 1 on a single core.
+        input_size: Width and height, for an engine that takes any; default: its card's.
 
     Raises:
-        EngineError: the file cannot be honoured, or there is no such provider.
+        EngineError: the file cannot be honoured, or there is no such provider or size.
     """
     card = read_card(engine_path)
-    session, name, notes = open_session(engine_path, provider, num_threads)
+    if input_size is not None:
+        card = resized(card, *input_size)
+    session, name, notes = open_session(engine_path, provider, num_threads, sizes=open_axes(card))
     check_shapes(engine_path, session, card)
     engine = OnnxEngine(engine_path, session, card, name, notes)
     for _ in range(NUM_WARM_UPS):
