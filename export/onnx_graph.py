@@ -14,6 +14,7 @@ from torch import nn
 from export.any_size import name_open_axes
 from export.backends.backend import EngineError
 from export.engine_graph import EngineGraph, engine_graph
+from export.layers import drop_traces
 from models.card import METADATA_KEY, ModelCard
 
 OPSETS = (18, 19, 20)
@@ -40,6 +41,7 @@ def write_onnx(module: nn.Module, card: ModelCard, path: Path, *, opset: int = O
         model = _exported(graph, opset)
     except torch.onnx.errors.OnnxExporterError as error:
         raise EngineError(f"torch cannot export {card.name}: {_first_line(error)}") from error
+    drop_traces(model)
     if card.is_dynamic:
         name_open_axes(model)
     write_model(model, card, path)

@@ -37,7 +37,7 @@ def open_session(
     wanted, notes = wanted_providers(provider)
     try:
         session = onnxruntime.InferenceSession(
-            os.fspath(path), _options(num_threads, sizes or {}), providers=wanted
+            os.fspath(path), session_options(num_threads, sizes), providers=wanted
         )
     except Exception as error:  # ONNX Runtime's own classes share no base
         raise EngineError(
@@ -51,14 +51,16 @@ def open_session(
     return session, name, notes
 
 
-def _options(num_threads: int | None, sizes: Mapping[str, int]) -> onnxruntime.SessionOptions:
+def session_options(
+    num_threads: int | None = None, sizes: Mapping[str, int] | None = None
+) -> onnxruntime.SessionOptions:
     """Return options that leave the cores to other threads: few of its own, none spinning."""
     options = onnxruntime.SessionOptions()
     options.log_severity_level = ERRORS_ONLY
     options.intra_op_num_threads = num_threads or min(2, os.cpu_count() or 1)
     options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    for name, size in sizes.items():
+    for name, size in (sizes or {}).items():
         options.add_free_dimension_override_by_name(name, size)
     return options
 
