@@ -1,4 +1,4 @@
-"""The layers of a graph: the nodes that multiply by weights, named as the modules they came from."""
+"""The layers of a graph: the nodes that multiply by weights, named as their modules."""
 
 from __future__ import annotations
 

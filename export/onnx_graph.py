@@ -36,6 +36,11 @@ def write_onnx(module: nn.Module, card: ModelCard, path: Path, *, opset: int = O
         EngineError: torch cannot export the module, or the file cannot be written.
         ValueError: the module cannot take the card's input size.
     """
+    write_model(export_graph(module, card, opset=opset), card, path)
+
+
+def export_graph(module: nn.Module, card: ModelCard, *, opset: int = OPSET) -> onnx.ModelProto:
+    """Return ``module`` as a checked ONNX graph, without its card; raises as ``write_onnx``."""
     graph = engine_graph(module, card)
     try:
         model = _exported(graph, opset)
@@ -44,7 +49,7 @@ def write_onnx(module: nn.Module, card: ModelCard, path: Path, *, opset: int = O
     drop_traces(model)
     if card.is_dynamic:
         name_open_axes(model)
-    write_model(model, card, path)
+    return model
 
 
 def write_model(model: onnx.ModelProto, card: ModelCard, path: Path) -> None:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -31,10 +33,15 @@ class Tolerance:
     """Mean over a bare encoder's cells of the cosine between the engine's and the model's token."""
 
     @staticmethod
+    def of(precision: str) -> Tolerance:
+        """Return what is allowed to an engine that computes in ``precision``: see ModelCard."""
+        return {"fp16": Tolerance.half, "int8": Tolerance.quantized}.get(precision, Tolerance)()
+
+    @staticmethod
     def half() -> Tolerance:
         """For fp16: logits may move, labels may not."""
         return Tolerance(
-            max_abs_error=0.25,
+            max_abs_error=0.5,
             min_agreement=0.99,
             max_depth_rel_error=0.01,
             min_token_cosine=0.999,
@@ -97,6 +104,21 @@ class ParityReport:
                 f"tokens have a cosine of {cosine:.4f}, less than {tolerance.min_token_cosine:g}"
             )
         return found
+
+    def describe(self, source: str, tolerance: Tolerance) -> dict[str, Any]:
+        """Return what a card says of it; times are of one machine and left out.
+
+        Args:
+            source: What the windows were of.
+            tolerance: That the engine was held to.
+        """
+        measured = {
+            key: value
+            for key, value in asdict(self).items()
+            if value is not None and key not in ("model_ms", "engine_ms")
+        }
+        limits = {key: value for key, value in asdict(tolerance).items() if math.isfinite(value)}
+        return {"input": source, **measured, "tolerance": limits}
 
     def __str__(self) -> str:
         parts = [f"{self.num_windows} windows", f"max abs error {self.max_abs_error:.2g}"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -40,15 +41,31 @@ def open_session(
             os.fspath(path), session_options(num_threads, sizes), providers=wanted
         )
     except Exception as error:  # ONNX Runtime's own classes share no base
-        raise EngineError(
-            f"{path} is damaged or of a newer ONNX Runtime: {first_line(error)}"
-        ) from None
+        raise EngineError(_reason(path, error)) from None
     used = session.get_providers()[0]
     name = DISPLAY_NAMES.get(used, used)
     if used != wanted[0]:
         asked = DISPLAY_NAMES.get(wanted[0], wanted[0])
         notes = (*notes, f"{asked} did not start on this machine: running on {name}")
     return session, name, notes
+
+
+def _reason(path: Path, error: Exception) -> str:
+    """Return why a session did not open, with the cure."""
+    runtime = f"ONNX Runtime {onnxruntime.__version__}"
+    operator = re.search(r"(?:implementation|No Op registered) for (\w+)", str(error))
+    if operator is not None:
+        return (
+            f"{path} needs the operator {operator.group(1)}, which {runtime} lacks in this type: "
+            "export it again in fp32, or update ONNX Runtime"
+        )
+    opset = re.search(r"Opset (\d+) is under development.* till opset (\d+)", str(error), re.DOTALL)
+    if opset is not None:
+        return (
+            f"{path} has opset {opset.group(1)}, {runtime} reads up to {opset.group(2)}: "
+            "export it again with --opset 20, or update ONNX Runtime"
+        )
+    return f"{path} is damaged or of a newer ONNX Runtime ({first_line(error)}): export it again"
 
 
 def session_options(

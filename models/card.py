@@ -10,6 +10,12 @@ from typing import Any, Literal
 from events.representations.representation import Spec, describe_spec, make_spec
 
 SCHEMA_VERSION = 3
+ADDED_BY_SCHEMA = {
+    2: "which representation it takes",
+    3: "its precision, and how far it is from its model",
+}
+"""What a card of each schema can say that an older one cannot; where it does not, it means the
+defaults below, which are what engines were before."""
 PRECISIONS = ("fp32", "fp16", "int8")
 TOKENS = "tokens"
 """A bare encoder's one output."""
@@ -79,6 +85,7 @@ class ModelCard:
     provenance: dict[str, Any] = field(default_factory=dict)
     """How it was made: recipe, command, data, seed and revision; figures, where measured."""
     schema_version: int = SCHEMA_VERSION
+    """Of the file that the card was read from; it is always written as the newest."""
 
     def __post_init__(self) -> None:
         for name in (
@@ -118,10 +125,22 @@ class ModelCard:
         """Names of the engine's outputs, in order."""
         return self.tasks or (TOKENS,)
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What users of a file with this card must know, one line each."""
+        if self.schema_version == SCHEMA_VERSION:
+            return ()
+        unsaid = [text for since, text in ADDED_BY_SCHEMA.items() if since > self.schema_version]
+        return (
+            f"{self.name} was made by an older Saccade (schema {self.schema_version}, now "
+            f"{SCHEMA_VERSION}) and does not say {'; nor '.join(unsaid)}: export it again",
+        )
+
     def to_json(self) -> str:
         """Return the card as JSON text."""
         values = dataclasses.asdict(self)
-        return json.dumps({**values, "spec": describe_spec(self.spec)}, sort_keys=True)
+        values |= {"spec": describe_spec(self.spec), "schema_version": SCHEMA_VERSION}
+        return json.dumps(values, sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> ModelCard:
@@ -134,20 +153,25 @@ class ModelCard:
             values = json.loads(text)
         except json.JSONDecodeError as error:
             raise CardError(f"the model's metadata is not JSON: {error}") from None
-        if not isinstance(values, dict) or not isinstance(values.get("schema_version"), int):
-            raise CardError("the model's metadata is not Saccade's: no schema_version in it")
-        if values["schema_version"] > SCHEMA_VERSION:
+        version = values.get("schema_version") if isinstance(values, dict) else None
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise CardError(
-                f"the model's metadata has schema {values['schema_version']}, this Saccade reads "
-                f"up to {SCHEMA_VERSION}: update Saccade"
+                f"the model's metadata is not Saccade's: its schema_version is {version!r}, not a "
+                f"number from 1 to {SCHEMA_VERSION}; take a file made by Saccade"
+            )
+        if version > SCHEMA_VERSION:
+            raise CardError(
+                f"the model's metadata has schema {version}, this Saccade reads up to "
+                f"{SCHEMA_VERSION}: update Saccade, or export the model again with this one"
             )
         known = {item.name for item in dataclasses.fields(ModelCard)}
         unknown = sorted(set(values) - known)
         if unknown:
-            raise CardError(f"the model's metadata has unknown fields {', '.join(unknown)}")
+            raise CardError(
+                f"the model's metadata has unknown fields {', '.join(unknown)}: export it again"
+            )
         try:
             values["spec"] = make_spec(values["spec"])
-            values["schema_version"] = SCHEMA_VERSION
             values["palette"] = tuple(tuple(color) for color in values.get("palette", ()))
             for key in (
                 "tasks",

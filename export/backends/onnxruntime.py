@@ -132,7 +132,7 @@ def load(
         card = resized(card, *input_size)
     session, name, notes = open_session(engine_path, provider, num_threads, sizes=open_axes(card))
     check_shapes(engine_path, session, card)
-    engine = OnnxEngine(engine_path, session, card, name, notes)
+    engine = OnnxEngine(engine_path, session, card, name, (*card.notes, *notes))
     for _ in range(NUM_WARM_UPS):
         engine.run(np.zeros(input_shape(card)[1:], np.float32))
     return engine
