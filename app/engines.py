@@ -41,6 +41,8 @@ def load_engine(
     path: Path | str | None = None,
     provider: str = "auto",
     progress: Progress = lambda line: None,
+    *,
+    input_size: tuple[int, int] | None = None,
 ) -> Engine:
     """Load an engine by its file's suffix; None is the one that ships with Saccade.
 
@@ -48,6 +50,7 @@ def load_engine(
         path: The engine's file.
         provider: One of PROVIDERS; for .onnx files "auto" is the fastest that was measured here.
         progress: Told what takes long, such as that measurement.
+        input_size: Width and height, for an engine that takes any; None is its card's.
 
     Raises:
         EngineError: no backend knows the suffix, or the file cannot be honoured.
@@ -57,8 +60,10 @@ def load_engine(
         names = " or ".join(f"*{suffix}" for suffix in BACKENDS)
         raise EngineError(f"{path} is not an engine: expected a file named {names}")
     if path.suffix == ".onnx":
-        return _load_onnx(path, provider, progress)
+        return _load_onnx(path, provider, progress, input_size)
     backend = cast(Backend, importlib.import_module(BACKENDS[path.suffix]))
+    if input_size is not None:
+        return backend.load(path, provider=provider, input_size=input_size)
     return backend.load(path, provider=provider)
 
 
@@ -79,7 +84,9 @@ def provider_problems() -> dict[str, str]:
     return {name: reason for name, reason in found.items() if reason}
 
 
-def _load_onnx(path: Path, provider: str, progress: Progress) -> Engine:
+def _load_onnx(
+    path: Path, provider: str, progress: Progress, input_size: tuple[int, int] | None
+) -> Engine:
     mixed = runtime_problem()
     try:
         runtime_providers()
@@ -88,12 +95,12 @@ def _load_onnx(path: Path, provider: str, progress: Progress) -> Engine:
     notes = (mixed,) if mixed else ()
     from export.providers.provider import TITLES, problem
 
-    if provider == "auto":
+    if provider == "auto" and input_size is None:
         return _load_fastest(path, notes, progress)
     if provider == "openvino" and (reason := problem(provider)):
         notes = (*notes, f"{TITLES[provider]} cannot be used ({reason}): running on the CPU")
         provider = "cpu"
-    return _load_on(path, provider, notes, progress)
+    return _load_on(path, provider, notes, progress, input_size)
 
 
 def _load_fastest(path: Path, notes: tuple[str, ...], progress: Progress) -> Engine:
@@ -114,8 +121,16 @@ def _load_fastest(path: Path, notes: tuple[str, ...], progress: Progress) -> Eng
     return _load_on(path.with_name(picked.file), picked.provider, (*notes, str(choice)), progress)
 
 
-def _load_on(path: Path, provider: str, notes: tuple[str, ...], progress: Progress) -> Engine:
+def _load_on(
+    path: Path,
+    provider: str,
+    notes: tuple[str, ...],
+    progress: Progress,
+    input_size: tuple[int, int] | None = None,
+) -> Engine:
     """Load an .onnx file on a provider by name."""
     module = importlib.import_module(OPENVINO if provider == "openvino" else BACKENDS[".onnx"])
-    engine: Engine = module.load(path, provider=provider, notes=notes, progress=progress)
+    engine: Engine = module.load(
+        path, provider=provider, notes=notes, progress=progress, input_size=input_size
+    )
     return engine

@@ -6,42 +6,33 @@ import os
 from collections.abc import Callable
 from pathlib import Path
 
-from app.cli import UserError
-from events.sources.open import open_source
 from export.backends import tensorrt
 from export.backends.backend import Engine
-from export.parity import Tolerance, compare_engines
-from export.stretch import grids_of
 from export.trt.container import read_engine
 from export.trt.device import find_gpu
+
+Say = Callable[[str], None]
 
 
 def export_plan(
     onnx: Path,
     output: Path,
-    model: Engine,
+    prove: Callable[[Engine, Say], object],
     *,
     compute_capabilities: tuple[str, ...],
-    recording: str,
-    num_windows: int,
-    tolerance: Tolerance,
-    say: Callable[[str], None],
+    say: Say,
 ) -> None:
     """Write an ONNX engine as a TensorRT engine; run it where the GPU is that it is for.
 
     Args:
         onnx: Compared with the model already.
         output: The file to write, .trt; untouched until the plan has passed.
-        model: What the plan must agree with.
+        prove: Raises if an engine disagrees with the model.
         compute_capabilities: GPUs to build for, such as "8.6"; empty as in ``tensorrt.build``.
-        recording: What plan and model are compared on.
-        num_windows: Of it.
-        tolerance: How far the plan may be from the model.
         say: Told each step.
 
     Raises:
         EngineError: TensorRT is missing, or does not take the network or the GPUs.
-        UserError: the plan disagrees with the model.
     """
     unproven = output.with_name(f".{output.stem}.unproven.trt")
     try:
@@ -55,14 +46,10 @@ def export_plan(
             say(f"the plan itself was not run: it is for {', '.join(built_for)}, here is {gpu}")
         else:
             engine = tensorrt.load(unproven, provider="tensorrt")
-            grids = grids_of(open_source(recording), engine.card, num_windows)
-            report = compare_engines(model, engine, grids)
-            engine.close()
-            say(str(report))
-            if failures := report.failures(tolerance):
-                raise UserError(
-                    f"{output} was not written, it disagrees with the model: {'; '.join(failures)}"
-                )
+            try:
+                prove(engine, say)
+            finally:
+                engine.close()
         os.replace(unproven, output)
     finally:
         unproven.unlink(missing_ok=True)

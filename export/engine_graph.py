@@ -15,6 +15,7 @@ from torch import Tensor, nn
 
 from events.packet import SensorSize
 from events.representations.letterbox import Letterbox
+from export.any_size import any_size_axes, any_size_example, check_any_size
 from export.event_input import COLUMNS, NUM_EVENTS, PADDING, SMALLEST_BUCKET
 from export.onnx_shapes import GRID
 from export.stream_graph import stream_graph
@@ -49,14 +50,20 @@ def engine_graph(module: nn.Module, card: ModelCard) -> EngineGraph:
         card: Says the input, its size, the outputs and the precision.
 
     Raises:
-        ValueError: the module cannot take the card's input size, or raw events cannot be taken
-            over a window as long as the card's.
+        ValueError: the module cannot take the card's input size, or not any size if it is to, or
+            raw events cannot be taken over a window as long as the card's.
     """
     example = torch.zeros(1, card.spec.num_channels, card.input_height, card.input_width)
     module = copy.deepcopy(module).eval()
-    for part in module.modules():
-        if isinstance(part, Encoder):
-            part.fix_input_size(card.input_height, card.input_width)
+    encoders = [part for part in module.modules() if isinstance(part, Encoder)]
+    dynamic = None
+    if card.is_dynamic:
+        check_any_size(card, encoders)
+        example = any_size_example(card)
+        dynamic = (any_size_axes(card),)
+    else:
+        for encoder in encoders:
+            encoder.fix_input_size(card.input_height, card.input_width)
     with torch.no_grad():
         said = module(example)  # an input that it cannot take is told in its own words, not torch's
     dtype, decode = DTYPES[card.precision], None
@@ -69,7 +76,7 @@ def engine_graph(module: nn.Module, card: ModelCard) -> EngineGraph:
     else:
         inner = OrderedOutputs(module, card.outputs, dtype, decode)
         inputs, outputs = {GRID: example}, card.outputs
-    graph = EngineGraph(module=inner.eval(), inputs=inputs, outputs=outputs)
+    graph = EngineGraph(module=inner.eval(), inputs=inputs, outputs=outputs, dynamic=dynamic)
     return _from_events(graph, card) if card.input == "events" else graph
 
 

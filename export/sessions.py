@@ -11,6 +11,7 @@ from typing import Any
 import onnxruntime
 
 from export.backends.backend import EngineError
+from export.input_size import open_axes
 from export.providers import cpu
 from export.providers.provider import PROVIDERS, TITLES, Setup, problem, provider
 from export.runtime_errors import first_line, load_error
@@ -54,6 +55,8 @@ def open_session(
     """
     names, notes = usable_providers(asked)
     options = (config or cpu.Config()).session_options()
+    for axis, size in open_axes(card).items():
+        options.add_free_dimension_override_by_name(axis, size)
     uses_graph = _is_fixed(card) and names[0] != "cpu"
     while True:
         setup = provider(names[0]).setup(path, card, uses_graph=uses_graph)

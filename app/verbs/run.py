@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from app.capture_option import add_capture_option
 from app.cli import EXIT_INTERRUPTED, UserError
 from app.output_file import check_suffix
-from app.sizes import add_sensor_argument
+from app.sizes import add_sensor_argument, width_and_height
 from events.sources.open import FORMS, open_source
 from export.providers.provider import PROVIDERS
 
@@ -51,6 +51,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--provider", choices=PROVIDERS, default="auto",
         help="what runs the engine; auto: the fastest here, measured once (default: %(default)s)",
     )  # fmt: skip
+    parser.add_argument(
+        "--input-size", metavar="WxH", type=width_and_height,
+        help="of the network's input, for an engine that takes any; default: the engine's",
+    )  # fmt: skip
     parser.add_argument("--window-us", type=int, metavar="N", help="default: the engine's")
     parser.add_argument("--stride-us", type=int, metavar="N", help="default: the engine's")
     parser.add_argument("--max-windows", type=int, metavar="N", help="end after so many")
@@ -77,7 +81,7 @@ def run(args: argparse.Namespace) -> int:
     from events.windows import WindowConfig
 
     source = open_source(args.input, args.sensor, in_child=args.capture_process)
-    engine = load_engine(args.engine, args.provider, _say)
+    engine = load_engine(args.engine, args.provider, _say, input_size=args.input_size)
     for note in engine.notes:
         _say(note)
     windows = WindowConfig(

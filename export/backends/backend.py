@@ -125,6 +125,15 @@ class Backend(Protocol):
         """Write an engine made from a model file; EngineError if it cannot be."""
         ...
 
-    def load(self, engine_path: Path, *, provider: str = "auto") -> Engine:
-        """Load an engine; EngineError for a bad file or a provider that is not of this backend."""
+    def load(
+        self,
+        engine_path: Path,
+        *,
+        provider: str = "auto",
+        input_size: tuple[int, int] | None = None,
+    ) -> Engine:
+        """Load an engine; EngineError for a bad file or a provider that is not of this backend.
+
+        ``input_size``, width and height, is for engines that take any; None is the card's.
+        """
         ...

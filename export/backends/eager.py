@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ from export.backends.backend import EngineError, Memory, Outputs
 from export.device_path import DevicePath, on_device
 from export.engine_graph import OrderedOutputs
 from export.event_input import check_sensor
+from export.input_size import resized
 from export.replay import compiled
 from export.staging import Staged
 from export.stream_graph import stream_graph
@@ -200,15 +202,18 @@ def build(model_path: Path, engine_path: Path, *, progress: Callable[[str], None
         raise EngineError(f"cannot write {engine_path}: {error.strerror}") from None
 
 
-def load(engine_path: Path, *, provider: str = "auto") -> EagerEngine:
+def load(
+    engine_path: Path, *, provider: str = "auto", input_size: tuple[int, int] | None = None
+) -> EagerEngine:
     """Load a model file.
 
     Args:
         engine_path: A .safetensors file.
         provider: One of PROVIDERS; "auto" is "torch" on a GPU if there is one, else "cpu".
+        input_size: Width and height of its input; default: its card's.
 
     Raises:
-        EngineError: the file cannot be honoured, or there is no such provider.
+        EngineError: the file cannot be honoured, or there is no such provider or size.
     """
     if provider not in PROVIDERS:
         raise EngineError(f"torch runs on {', '.join(PROVIDERS)}, got {provider!r}")
@@ -216,10 +221,13 @@ def load(engine_path: Path, *, provider: str = "auto") -> EagerEngine:
         module, card = load_model(engine_path)
     except (CardError, OSError) as error:
         raise EngineError(str(error)) from None
+    if input_size is not None:  # a module takes any
+        open_card = replace(card, is_dynamic=True, size_multiple=module.encoder.strides[-1])
+        card = replace(resized(open_card, *input_size), is_dynamic=False, size_multiple=1)
     has_cuda = torch.cuda.is_available()
-    notes: tuple[str, ...] = ()
+    notes = card.notes
     if provider == "cuda" and not has_cuda:
-        notes = ("CUDA cannot be used (torch finds no GPU): running on the CPU",)
+        notes += ("CUDA cannot be used (torch finds no GPU): running on the CPU",)
     return EagerEngine(
         module,
         card,

@@ -14,6 +14,7 @@ from events.packet import EventPacket, SensorSize, empty_packet
 from export.backends.backend import DeviceLostError, EngineError, Memory, Outputs
 from export.device_buffers import DeviceBuffers
 from export.event_input import COLUMNS, Columns, EventColumns
+from export.input_size import resized
 from export.onnx_card import read_card
 from export.onnx_memory import OnnxMemory
 from export.onnx_shapes import ELAPSED, GRID, check_shapes, input_shape, is_memory
@@ -39,7 +40,7 @@ class OnnxEngine:
         self._session = session
         self._card = card
         self._provider = opened.provider
-        self._notes = (*opened.notes, *notes)
+        self._notes = (*card.notes, *opened.notes, *notes)
         self._device = DeviceBuffers(session) if opened.has_device_buffers else None
         self._columns = EventColumns(card)
         self._inputs: dict[str, npt.NDArray[np.float32]] = {
@@ -163,7 +164,9 @@ class OnnxEngine:
         return self._device.run_at(address)
 
     def on_cpu(self) -> OnnxEngine:
-        return load(self._path, provider="cpu")
+        card = self._card
+        size = (card.input_width, card.input_height) if card.is_dynamic else None
+        return load(self._path, provider="cpu", input_size=size)
 
     def close(self) -> None:
         """Drop nothing by hand: the session frees its memory with its last reference."""
@@ -191,6 +194,7 @@ def load(
     config: cpu.Config | None = None,
     notes: tuple[str, ...] = (),
     progress: Callable[[str], None] = lambda line: None,
+    input_size: tuple[int, int] | None = None,
 ) -> OnnxEngine:
     """Load an engine and run it once or twice, so that the first window is not slow.
 
@@ -200,11 +204,14 @@ def load(
         config: How it uses the cores.
         notes: What the user must know already, such as why it is this provider.
         progress: Told what takes long.
+        input_size: Width and height, for an engine that takes any; default: its card's.
 
     Raises:
-        EngineError: the file cannot be honoured, or there is no such provider.
+        EngineError: the file cannot be honoured, or there is no such provider or size.
     """
     card = read_card(engine_path)
+    if input_size is not None:
+        card = resized(card, *input_size)
     opened = open_session(engine_path, card, provider, config, progress=progress)
     check_shapes(engine_path, opened.session, card)
     try:
@@ -216,5 +223,5 @@ def load(
         if not isinstance(lost, DeviceLostError):
             raise lost from None
         notes = (*notes, f"{lost}: running on the CPU")
-        return load(engine_path, provider="cpu", config=config, notes=notes)
+        return load(engine_path, provider="cpu", config=config, notes=notes, input_size=input_size)
     return engine

@@ -13,6 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from export.backends.backend import EngineError, Memory, Outputs
+from export.input_size import resized
 from export.onnx_card import read_card
 from export.onnx_shapes import GRID, input_shape
 from export.providers import openvino as provider_file
@@ -98,6 +99,7 @@ def load(
     provider: str = "openvino",
     notes: tuple[str, ...] = (),
     progress: Callable[[str], None] = lambda line: None,
+    input_size: tuple[int, int] | None = None,
 ) -> OpenVinoEngine:
     """Load an engine and run it once or twice, so that the first window is not slow.
 
@@ -106,6 +108,7 @@ def load(
         provider: "openvino", "auto" or "cpu": all are the CPU.
         notes: What the user must know already, such as why it is this provider.
         progress: Told what takes long.
+        input_size: Width and height, for an engine that takes any; default: its card's.
 
     Raises:
         EngineError: the file cannot be honoured, OpenVINO does not load, or there is no such
@@ -114,6 +117,8 @@ def load(
     if provider not in ("openvino", "auto", "cpu"):
         raise EngineError(f"OpenVINO runs on openvino, auto or cpu, got {provider!r}")
     card = read_card(engine_path)
+    if input_size is not None:
+        card = resized(card, *input_size)
     reason = refusal(card)
     if reason:
         raise EngineError(f"OpenVINO cannot run {engine_path} ({reason}): use --provider cpu")

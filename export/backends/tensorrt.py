@@ -80,20 +80,28 @@ def build_from_onnx(
     write_engine(engine_path, key, card, plan, onnx)
 
 
-def load(engine_path: Path, *, provider: str = "auto") -> Engine:
+def load(
+    engine_path: Path, *, provider: str = "auto", input_size: tuple[int, int] | None = None
+) -> Engine:
     """Load an engine; one that is for other GPUs or another TensorRT is built again, once.
 
     Args:
         engine_path: A .trt file made by ``build``.
         provider: "auto" (the GPU, or with a note the CPU), "tensorrt" (the GPU or an error) or
             "cpu" (the ONNX in the file).
+        input_size: Width and height; a plan has those of its card only.
 
     Raises:
-        EngineError: the file cannot be honoured, or there is no such provider.
+        EngineError: the file cannot be honoured, or there is no such provider or size.
     """
     if provider not in PROVIDERS:
         raise EngineError(f"a TensorRT engine runs on {', '.join(PROVIDERS)}, got {provider!r}")
     file = read_engine(engine_path)
+    size = (file.card.input_width, file.card.input_height)
+    if input_size not in (None, size):
+        raise EngineError(
+            f"{engine_path} takes {size[0]}x{size[1]} only: export one for another --input-size"
+        )
     if provider == "cpu":
         return EmbeddedEngine(file)
     try:
