@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import importlib
-import os
 import re
 
 from events.packet import SensorSize
@@ -11,8 +10,9 @@ from events.sources.source import Source, SourceError
 
 FORMS = "FILE | camera[:SERIAL] | tcp://HOST:PORT | unix:PATH | synthetic[:SEED]"
 
-CAPTURES_IN_CHILD = os.name == "posix"
-"""Whether cameras are read in a child process where nothing else is said."""
+CAPTURES_IN_CHILD = False
+"""Whether cameras are read in a child process where nothing else is said; `saccade bench --only
+window` measures both."""
 
 
 def open_source(
