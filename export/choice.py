@@ -29,6 +29,8 @@ Load = Callable[[Path, str], Engine]
 Progress = Callable[[str], None]
 
 NUM_WINDOWS = 12
+TIE = 1.1
+"""Runs that take so much longer than the fastest count as equally fast."""
 HEADROOM = 0.7
 """Share of the stride that one run may take: the rest is for the representation and for bad
 moments."""
@@ -71,12 +73,18 @@ class Choice:
 
     @property
     def picked(self) -> Trial:
-        """The fastest that passed at the largest size that keeps up; else the fastest of all."""
+        """The fastest that passed at the largest size that keeps up; else the fastest of all.
+
+        Of those nearly as fast it is the last one tried, the plainest: a tie must not be decided
+        by what else the machine did meanwhile.
+        """
         passed = [trial for trial in self.trials if not trial.failure]
         able = [trial for trial in passed if trial.run_ms <= HEADROOM * self.stride_ms]
         area = max((trial.size[0] * trial.size[1] for trial in able), default=0)
         best = [trial for trial in able if trial.size[0] * trial.size[1] == area]
-        return min(best or passed, key=lambda trial: trial.run_ms)
+        tried = best or passed
+        least_ms = min(trial.run_ms for trial in tried)
+        return [trial for trial in tried if trial.run_ms <= TIE * least_ms][-1]
 
     def __str__(self) -> str:
         picked = self.picked

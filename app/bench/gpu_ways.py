@@ -53,7 +53,7 @@ def naive_grid(
 def engine_way(engine: Engine, sensor: SensorSize) -> Way:
     """An engine as the app runs it: on grids made on the CPU, or on raw events."""
     inference = Inference(engine, sensor)
-    return lambda packet: inference.infer(Window(0, packet, False))[0]
+    return lambda packet: inference.infer(Window(0, packet, False))
 
 
 def path_way(path: DevicePath) -> Way:

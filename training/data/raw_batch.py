@@ -47,7 +47,7 @@ class RawBatch:
         On a GPU the order of sums is not fixed: the last bit may differ from run to run.
         """
         height, width = self.known.events.shape[2:]
-        rows = torch.split(self.rows.to(device, non_blocking=True), self.num_rows)
+        rows = torch.split(self.rows.to(device, non_blocking=True), list(self.num_rows))
         grids = [
             _gridder(self.spec, Letterbox(sensor, height, width), device).unpacked(part)
             for part, sensor in zip(rows, self.sensors, strict=True)
