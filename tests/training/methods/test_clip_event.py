@@ -188,8 +188,9 @@ def test_eight_samples_are_learnt_by_heart(
 
 
 def test_twenty_steps_are_those_of_before(teacher_folder: Path) -> None:
-    seen = losses(make(teacher_folder), 20, lr=1e-3, num=4)
-    assert seen[::5] == pytest.approx([9.8870764, 7.3108306, 5.5598087, 5.0479121], rel=1e-4)
+    # At larger rates the last bit, which differs between processors, grows to a hundredth.
+    seen = losses(make(teacher_folder), 20, lr=1e-4, num=4)
+    assert seen[::5] == pytest.approx([9.887076, 9.061335, 8.400171, 7.680458], rel=1e-4)
 
 
 def test_another_width_than_the_teacher_s_is_one_line(teacher_folder: Path) -> None:
