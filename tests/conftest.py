@@ -11,6 +11,7 @@ from pathlib import Path
 # Before anything creates an application: without a display QApplication aborts the process.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import pytest
 from stand_in_camera import StandInCamera
