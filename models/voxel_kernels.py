@@ -1,12 +1,12 @@
 """The voxel grid from packed rows in four launches on an NVIDIA GPU, in Triton, which torch brings.
 
+Triton reads the kernels' annotations, and knows those of tl.constexpr only.
+
 The torch form of the same (``voxel_grid``) starts about thirty kernels and moves some 150 bytes an
 event between them. Here the rows are read once. The floor of memory traffic is ``floor_bytes``.
 """
 
 from __future__ import annotations
-
-from typing import Any
 
 import torch
 import triton  # type: ignore[import-not-found, import-untyped, unused-ignore]
@@ -66,20 +66,20 @@ def voxels_from_packed(rows: Tensor, spec: VoxelGridSpec, cells: Cells) -> Tenso
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def _scatter(
-    rows: Any,
-    row_cells: Any,
-    column_cells: Any,
-    grid: Any,
-    num_rows: Any,
-    num_columns: Any,
-    num_cells: Any,
+def _scatter(  # type: ignore[no-untyped-def]
+    rows,
+    row_cells,
+    column_cells,
+    grid,
+    num_rows,
+    num_columns,
+    num_cells,
     NUM_BINS: tl.constexpr,
     IS_TRAILING: tl.constexpr,
     IS_SIGNED: tl.constexpr,
     IS_ANCHORED_ON_EVENTS: tl.constexpr,
     BLOCK: tl.constexpr,
-) -> None:
+):
     """Add events to the two planes beside them; ``rows`` as int32, four to a row."""
     num_events = tl.load(rows + 4)
     start = tl.load(rows)  # the low half: times lie less than 2^31 us apart
@@ -113,7 +113,9 @@ def _scatter(
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def _moments(grid: Any, sums: Any, num_values: Any, num_programs: Any, BLOCK: tl.constexpr) -> None:
+def _moments(  # type: ignore[no-untyped-def]
+    grid, sums, num_values, num_programs, BLOCK: tl.constexpr
+):
     """Write each program's number of values that are not zero, their sum and sum of squares."""
     program = tl.program_id(0)
     index = program * BLOCK + tl.arange(0, BLOCK)
@@ -124,16 +126,16 @@ def _moments(grid: Any, sums: Any, num_values: Any, num_programs: Any, BLOCK: tl
 
 
 @triton.jit  # type: ignore[untyped-decorator]
-def _normalize(
-    grid: Any,
-    sums: Any,
-    num_values: Any,
-    num_programs: Any,
+def _normalize(  # type: ignore[no-untyped-def]
+    grid,
+    sums,
+    num_values,
+    num_programs,
     FLAT: tl.constexpr,
     HAS_MEAN: tl.constexpr,
     NUM_SUMS: tl.constexpr,
     BLOCK: tl.constexpr,
-) -> None:
+):
     """Normalise in place; each program adds up all sums, which a cache holds, for itself."""
     part = tl.arange(0, NUM_SUMS)
     is_part = part < num_programs

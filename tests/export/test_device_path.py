@@ -8,7 +8,7 @@ import pytest
 import torch
 from event_packets import edge_windows
 from tiny_engine import tiny_card, tiny_module
-from torch import nn
+from torch import Tensor, nn
 
 from events.packet import SensorSize, empty_packet
 from events.representations.letterbox import Letterbox
@@ -17,13 +17,20 @@ from export.backends.backend import EngineError, EventEngine
 from export.backends.eager import EagerEngine
 from export.device_path import DevicePath, on_device
 from export.replay import compiled
-from models.card import DEPTH_M, LABELS, ModelCard
+from models.card import DEPTH_M, LABELS
 from models.decode import decode
 from models.results import Prediction
 
 SENSOR = SensorSize(120, 90)
 CPU = torch.device("cpu")
 EVENTS_CARD = dataclasses.replace(tiny_card(), input="events", sensor=(120, 90))
+
+
+class Twice(nn.Module):
+    """A network so small that compiling it takes no time."""
+
+    def forward(self, events: Tensor) -> dict[str, Tensor]:
+        return {"tokens": 2 * events}
 
 
 def assert_same(found: Prediction, expected: Prediction, name: str) -> None:
@@ -124,12 +131,11 @@ def test_a_network_that_compiles_says_the_same() -> None:
 
 @pytest.mark.filterwarnings("ignore:.torch.jit.script_method. is deprecated:DeprecationWarning")
 def test_a_compiler_that_is_missing_is_a_note_and_eager(monkeypatch: pytest.MonkeyPatch) -> None:
-    card: ModelCard = tiny_card()
+    card = tiny_card(tasks=())
     monkeypatch.setattr("torch._inductor.config.cpp.cxx", (None, "no-such-compiler"))
     torch.compiler.reset()
-    engine = EagerEngine(tiny_module(card), card, is_compiled=True)
-    outputs = engine.run(np.zeros((5, 64, 96), np.float32))
-    assert set(outputs) == set(card.tasks)
+    engine = EagerEngine(Twice(), card, is_compiled=True)
+    assert (engine.run(np.ones((5, 64, 96), np.float32))["tokens"] == 2).all()
     assert len(engine.notes) == 1
     assert engine.notes[0].startswith("torch.compile failed (")
     assert "compiler" in engine.notes[0].partition("(")[2]
