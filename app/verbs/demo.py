@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from app.cli import EXIT_INTERRUPTED, UserError
 from app.output_file import check_suffix, check_writable
 from app.verbs.gui import add_window_arguments
-from export.providers.provider import PROVIDERS
+from export.providers.provider import PROVIDERS, TORCH
 
 if TYPE_CHECKING:
     from app.agreement import Figures
@@ -25,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `saccade demo`."""
     parser.add_argument("--seed", type=_seed, default=0, help="another seed, another scene")
     parser.add_argument("--engine", metavar="E", help="engine file; default: Saccade's own")
-    parser.add_argument("--provider", choices=PROVIDERS, default="auto")
+    parser.add_argument("--provider", choices=(*PROVIDERS, *TORCH), default="auto")
     parser.add_argument(
         "--headless",
         action="store_true",

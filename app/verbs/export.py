@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from app.cli import UserError
 from app.output_file import check_suffix, check_writable
 from app.sizes import add_sensor_argument, check_input_size, width_and_height
-from export.providers.provider import PROVIDERS
+from export.providers.provider import PROVIDERS, TORCH
 
 if TYPE_CHECKING:
     from export.calibration import Calibration
@@ -103,7 +103,10 @@ def _add_comparison(parser: argparse.ArgumentParser) -> None:
         "--model", dest="compare_with", type=Path, metavar="M", help="its model file"
     )
     check.add_argument(
-        "--provider", choices=PROVIDERS, default="cpu", help="what runs it (default: %(default)s)"
+        "--provider",
+        choices=(*PROVIDERS, *TORCH),
+        default="cpu",
+        help="what runs it (default: %(default)s)",
     )
 
 

@@ -13,7 +13,7 @@ from app.sizes import add_sensor_argument, width_and_height
 from events.packet import SensorSize
 from events.sources.open import FORMS, open_source
 from events.sources.source import Source
-from export.providers.provider import PROVIDERS
+from export.providers.provider import PROVIDERS, TORCH
 
 MAX_WAIT_S = 3600.0
 
@@ -28,7 +28,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     add_sensor_argument(parser)
     parser.add_argument("--engine", metavar="E", help="engine file; default: Saccade's own")
-    parser.add_argument("--provider", choices=PROVIDERS)
+    parser.add_argument("--provider", choices=(*PROVIDERS, *TORCH))
     parser.add_argument("--light", action="store_true", help="light theme")
     add_capture_option(parser)
     add_window_arguments(parser)

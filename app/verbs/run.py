@@ -17,7 +17,7 @@ from app.cli import EXIT_INTERRUPTED, UserError
 from app.output_file import check_suffix
 from app.sizes import add_sensor_argument, width_and_height
 from events.sources.open import FORMS, open_source
-from export.providers.provider import PROVIDERS
+from export.providers.provider import PROVIDERS, TORCH
 
 if TYPE_CHECKING:
     from app.pipeline import Pipeline
@@ -48,7 +48,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--engine", metavar="E", help="default: the one that ships with Saccade")
     parser.add_argument(
-        "--provider", choices=PROVIDERS, default="auto",
+        "--provider", choices=(*PROVIDERS, *TORCH), default="auto",
         help="what runs the engine; auto: the fastest here, measured once (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(

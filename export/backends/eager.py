@@ -25,6 +25,7 @@ from export.device_path import DevicePath, on_device
 from export.engine_graph import OrderedOutputs
 from export.event_input import check_sensor
 from export.input_size import resized
+from export.providers.provider import TORCH
 from export.replay import compiled
 from export.staging import Staged
 from export.stream_graph import stream_graph
@@ -34,7 +35,7 @@ from models.model_file import load_model
 from models.perception import Perception
 
 SUFFIX = ".safetensors"
-PROVIDERS = ("auto", "cpu", "cuda", "torch", "torch-compiled")
+PROVIDERS = ("auto", "cpu", "cuda", *TORCH)
 
 
 class EagerMemory:

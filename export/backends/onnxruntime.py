@@ -118,7 +118,7 @@ class OnnxEngine:
         used = self._memory(memory)
         try:
             if self._device is not None:
-                return self._device.run(self._inputs[GRID])
+                return self._device.run(self._inputs[GRID][0])
             # A bound CPU buffer is copied to the GPU when it is bound.
             bound = columns if self._provider == "CPU" else {**self._inputs, **columns}
             for name, array in bound.items():
@@ -149,19 +149,6 @@ class OnnxEngine:
             self.run_events(empty_packet(SensorSize(*card.sensor), 0, card.window_us))
         else:
             self.run(np.zeros(input_shape(card)[1:], np.float32))
-
-    def run_on_device(self, address: int) -> Outputs:
-        """Return the raw outputs for a grid that is in the GPU's memory already.
-
-        Args:
-            address: Of a contiguous (C, input_height, input_width) float32 array that is complete.
-
-        Raises:
-            ValueError: the engine does not run on a GPU.
-        """
-        if self._device is None:
-            raise ValueError(f"{self._card.name} has no buffers on a GPU: it runs on the CPU")
-        return self._device.run_at(address)
 
     def on_cpu(self) -> OnnxEngine:
         card = self._card

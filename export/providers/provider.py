@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 PROVIDERS = ("auto", "cpu", "cuda", "tensorrt", "openvino")
 """What a user may ask for; all but "auto" are files of this folder."""
+TORCH = ("torch", "torch-compiled")
+"""Besides these, of a model file: torch on a GPU, in half precision; see export.backends.eager."""
 PICKED = "automatic choice"
 """How the line begins that says what "auto" became."""
 TITLES = {"cpu": "CPU", "cuda": "CUDA", "tensorrt": "TensorRT", "openvino": "OpenVINO"}

@@ -39,19 +39,6 @@ def test_each_grid_gives_what_a_plain_run_gives(session: onnxruntime.InferenceSe
             np.testing.assert_array_equal(outputs[name], array)
 
 
-def test_a_grid_elsewhere_in_the_devices_memory_is_read_there(
-    session: onnxruntime.InferenceSession,
-) -> None:
-    buffers = DeviceBuffers(session, "cpu")
-    first, second = grids(2)
-    elsewhere = np.ascontiguousarray(second[None])
-    expected = copied(buffers.run(second))
-    buffers.run(first)
-    found = buffers.run_at(elsewhere.ctypes.data)
-    for name, array in expected.items():
-        np.testing.assert_array_equal(found[name], array)
-
-
 def test_a_grid_that_is_not_contiguous_is_taken_as_it_reads(
     session: onnxruntime.InferenceSession,
 ) -> None:
