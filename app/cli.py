@@ -46,6 +46,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """Run one verb; return 0, 1 (failed), 2 (bad usage) or 130 (interrupted)."""
     arguments = list(sys.argv[1:] if argv is None else argv)
     is_debugging = "--debug" in arguments
+    # onnxruntime would number this device, and keep the number on its disk, as soon as it loads.
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     with _Interruptible():
         try:
             parsed = _parser(arguments).parse_args(arguments)

@@ -1,4 +1,4 @@
-"""Counters: what the pipeline's two threads measure, as one Stats for whoever asks."""
+"""Counters: what the pipeline's threads measure, as one Stats for whoever asks."""
 
 from __future__ import annotations
 
@@ -18,12 +18,17 @@ class Counters:
         self._events_in = EventRate()
         self._events_kept = EventRate()
         self._windows_asked = WallRate()
-        # Written by inference.
+        # Written by the last stage.
         self.num_windows = 0
         self.num_engine_failures = 0
         self._windows_done = WallRate()
         self._stages = {stage: QuantileWindow() for stage in STAGES}
         self._age = QuantileWindow()
+
+    @property
+    def event_rate(self) -> float:
+        """Events per event second as received."""
+        return self._events_in.per_second()
 
     def count_packet(self, received: EventPacket, kept: EventPacket) -> None:
         """Count one packet before and after the filters."""
@@ -53,7 +58,7 @@ class Counters:
         """Return the numbers that are known here; the pipeline adds the rest."""
         return Stats(
             clock_us=self.clock_us,
-            event_rate=self._events_in.per_second(),
+            event_rate=self.event_rate,
             filtered_rate=self._events_kept.per_second(),
             windows_asked_per_s=self._windows_asked.per_second(),
             windows_done_per_s=self._windows_done.per_second(),

@@ -5,8 +5,11 @@ from __future__ import annotations
 import contextlib
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from types import FrameType
+from typing import TypeVar
+
+T = TypeVar("T")
 
 
 @contextlib.contextmanager
@@ -27,3 +30,11 @@ def interrupt_flag() -> Iterator[threading.Event]:
     finally:
         if is_main:
             signal.signal(signal.SIGINT, before)
+
+
+def until(interrupted: threading.Event, items: Iterable[T]) -> Iterator[T]:
+    """Yield the items; raise KeyboardInterrupt at the next one after a Ctrl-C."""
+    for item in items:
+        if interrupted.is_set():
+            raise KeyboardInterrupt
+        yield item

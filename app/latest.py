@@ -27,12 +27,13 @@ class Latest(Generic[T]):
         """Items that were replaced before anybody took them."""
         return self._num_dropped
 
-    def put(self, item: T) -> None:
-        """Make ``item`` the newest."""
+    def put(self, item: T) -> T | None:
+        """Make ``item`` the newest; return the one that it replaced, if any."""
         with self._changed:
-            self._num_dropped += self._item is not None
-            self._item = item
+            replaced, self._item = self._item, item
+            self._num_dropped += replaced is not None
             self._changed.notify_all()
+            return replaced
 
     def offer(self, item: T, timeout_s: float) -> bool:
         """Put ``item`` once the mailbox is empty; False if it was not within ``timeout_s``."""

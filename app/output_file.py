@@ -7,14 +7,15 @@ from pathlib import Path
 from app.cli import UserError
 
 
-def check_suffix(path: Path, what: str, suffix: str) -> None:
-    """Refuse ``path`` as the name of ``what`` unless it ends in ``suffix``.
+def check_suffix(path: Path, what: str, *suffixes: str) -> None:
+    """Refuse ``path`` as the name of ``what`` unless it ends in one of ``suffixes``.
 
     Raises:
         UserError: it does not.
     """
-    if path.suffix != suffix:
-        raise UserError(f"{what} must be named *{suffix}, got {path}")
+    if path.suffix not in suffixes:
+        names = " or ".join(f"*{suffix}" for suffix in suffixes)
+        raise UserError(f"{what} must be named {names}, got {path}")
 
 
 def check_writable(path: Path, *, overwrite: bool) -> None:

@@ -1,9 +1,9 @@
 """Pipeline: source -> windows -> engine -> scenes; the only one, for the window, `run` and `bench`.
 
-Two threads of its own: the reader takes packets from the source and keeps the surface current,
-inference turns windows into scenes; the caller pulls scenes. Between them stand mailboxes of one.
-A live source goes on without us, so the newest window replaces the one that waits, and is counted;
-a file waits for us.
+Threads of its own: the reader takes packets from the source and keeps the surface current; one for
+each stage represents, infers and decodes, so that three windows are under way at once; the caller
+pulls scenes. Between them stand mailboxes of one. A live source goes on without us, so the newest
+window replaces the one that waits, and is counted; a file waits for us.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from app.lifecycle import Lifecycle
 from app.reader import ReaderControls, Recorder
 from app.scene import PipelineState, Scene, Stats
 from app.stream import POLL_S, Controls, Stream
+from app.trace import NO_TRACE, Trace
 from events.filters import Filter
 from events.sources.source import Source
 from events.surface import Surface
@@ -61,6 +62,7 @@ class Pipeline:
         engine: None shows events only.
         config: Defaults suit a window on a live stream.
         recorder: Called with every packet as received, before anything may drop it.
+        trace: Told what every thread does.
     """
 
     def __init__(
@@ -70,6 +72,7 @@ class Pipeline:
         config: PipelineConfig | None = None,
         *,
         recorder: Recorder | None = None,
+        trace: Trace = NO_TRACE,
     ) -> None:
         config = config or PipelineConfig()
         self._source = source
@@ -81,6 +84,7 @@ class Pipeline:
             keeps_every_scene=config.keeps_every_scene,
             is_strict=config.is_strict,
             stays_open=config.stays_open,
+            trace=trace,
         )
         self._lifecycle = Lifecycle()
         self._stream: Stream | None = None
@@ -109,8 +113,9 @@ class Pipeline:
 
     @property
     def engine(self) -> Engine | None:
-        """The engine that the next window will use."""
-        return self._controls.engine
+        """The engine that the next window will use; None while a lost one's stand-in loads."""
+        chosen = self._controls.engine
+        return self._stream.fallback.engine_for(chosen) if self._stream else chosen
 
     @property
     def windows(self) -> WindowConfig:
@@ -251,7 +256,7 @@ class Pipeline:
 
     def stats(self) -> Stats:
         """Return the account of the stream that runs, or of the last one."""
-        stream, engine = self._stream, self._controls.engine
+        stream, engine = self._stream, self.engine
         engine_name = engine.card.name if engine else ""
         provider = engine.provider if engine else ""
         if stream is None:
@@ -260,9 +265,10 @@ class Pipeline:
         return dataclasses.replace(
             stream.counters.stats(),
             state=self.state,
-            num_dropped_windows=stream.jobs.num_dropped,
+            num_dropped_windows=sum(mailbox.num_dropped for mailbox in stream.mailboxes),
             num_lost_events=status.num_lost,
             backlog_events=status.backlog_events,
+            num_fallbacks=stream.fallback.num_lost,
             engine_name=engine_name,
             provider=provider,
             message=status.message,

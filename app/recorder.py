@@ -6,7 +6,6 @@ import re
 import threading
 from datetime import datetime
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from events.packet import EventPacket, SensorSize
@@ -57,12 +56,7 @@ class FileRecorder:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     @property

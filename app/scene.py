@@ -94,6 +94,8 @@ class Stats:
     num_lost_events: int = 0
     """Lost before they came here: by the camera, the network, or damage on disk."""
     num_engine_failures: int = 0
+    num_fallbacks: int = 0
+    """How often the engine's device was lost and the CPU went on."""
     backlog_events: int = 0
     engine_name: str = ""
     provider: str = ""

@@ -1,23 +1,29 @@
-"""Stream: one start of one source and its two threads; a later start shares nothing with it."""
+"""Stream: one start of one source and its threads; a later start shares nothing with it."""
 
 from __future__ import annotations
 
 import logging
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import partial
+from typing import TypeVar
 
 from app.counters import Counters
-from app.inference import Inference
+from app.fallback import Fallback
 from app.latest import Latest
 from app.lifecycle import Lifecycle
 from app.reader import Reader, ReaderControls
-from app.scene import PipelineState, Scene, StageLatency
-from events.packet import SensorSize
+from app.scene import PipelineState, Scene
+from app.stages import Job, Stages
+from app.trace import NO_TRACE, Trace
+from events.packet import EventPacket
 from events.sources.source import Seekable, Source
 from events.windows import Window
 from export.backends.backend import Engine
+
+T = TypeVar("T")
 
 logger = logging.getLogger(__name__)
 
@@ -34,18 +40,21 @@ class Controls:
     keeps_every_scene: bool = False
     is_strict: bool = False
     stays_open: bool = False
+    trace: Trace = NO_TRACE
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
-    """A window on its way to inference; without one, the stream has ended."""
+class End:
+    """Follows the last window through every mailbox: the stream has ended."""
 
-    window: Window | None
-    received_s: float
+
+Mailbox = Latest[Job | End]
 
 
 class Stream:
-    """Reads ``source`` in one thread and infers in another until its end, a failure or ``stop``.
+    """Reads ``source`` and makes scenes of its windows until its end, a failure or ``stop``.
+
+    One thread reads and one serves each stage, so that windows overlap and the slowest stage alone
+    says how many come through. Between them stand mailboxes of one, in the stream's order.
 
     Args:
         source: Opened and closed here, in the reader's thread.
@@ -64,24 +73,39 @@ class Stream:
         self.source = source
         self.counters = Counters()
         self.scenes: Latest[Scene] = Latest()
-        self.jobs: Latest[Job] = Latest()
+        self.mailboxes: tuple[Mailbox, ...] = (Latest(), Latest(), Latest())
+        """Before each stage."""
         self.reader: Reader | None = None
         self.seekable: Seekable | None = None
         """The source, if it has a timeline; known once it is open."""
         self.failure = ""
+        self.fallback = Fallback(report)
         self._controls = controls
         self._lifecycle = lifecycle
         self._report = report
-        self._failing_engine: Engine | None = None
         self._stopping = threading.Event()
         self._play_again = threading.Event()
         self._end_was_seen = threading.Event()
         self._generation = lifecycle.begin()
+        self._trace = controls.trace
+        self._stages = Stages(
+            lambda: controls.engine,
+            self.counters,
+            self.fallback,
+            is_strict=controls.is_strict,
+            report=report,
+            trace=controls.trace,
+        )
         self._threads = [
             threading.Thread(
                 target=self._guard, args=(part, body), name=f"saccade-{part}", daemon=True
             )
-            for part, body in (("reader", self._read), ("inference", self._infer))
+            for part, body in (
+                ("reader", self._read),
+                ("represent", partial(self._serve, 0, self._stages.represent)),
+                ("inference", partial(self._serve, 1, self._stages.infer)),
+                ("decode", self._finish),
+            )
         ]
         for thread in self._threads:
             thread.start()
@@ -91,13 +115,14 @@ class Stream:
         self._play_again.set()
 
     def stop(self, timeout_s: float) -> tuple[str, ...]:
-        """End both threads; return the names of those that still run after ``timeout_s``."""
+        """End all threads; return the names of those that still run after ``timeout_s``."""
         self._cease()
         deadline_s = time.monotonic() + timeout_s
-        for thread in self._threads:
+        threads = [*self._threads, *filter(None, [self.fallback.thread])]
+        for thread in threads:
             if thread is not threading.current_thread():
                 thread.join(max(0.0, deadline_s - time.monotonic()))
-        return tuple(thread.name for thread in self._threads if thread.is_alive())
+        return tuple(thread.name for thread in threads if thread.is_alive())
 
     def _cease(self) -> None:
         self._stopping.set()
@@ -137,89 +162,71 @@ class Stream:
                 self._play_again.wait()
 
     def _read_to_end(self, source: Source, reader: Reader) -> None:
-        for packet in source.packets():
+        packets = iter(source.packets())
+        while (packet := self._next(packets)) is not None:
             if self._stopping.is_set():
                 return
             if self._lifecycle.state is PipelineState.PAUSED and not self.seekable:
                 reader.record(packet)  # the view stands still, the recording goes on
             else:
-                reader.take(packet)
+                with self._trace.span("window"):
+                    reader.take(packet)
+            self._trace.counter("Mev/s", self.counters.event_rate / 1e6)
+            self._trace.counter("backlog events", source.status.backlog_events)
         if not self._stopping.is_set():
             reader.finish()
             self._end_was_seen.clear()
-            self._hand_over(Job(None, time.monotonic()))
+            self._hand_over(End(), self.mailboxes[0])
             # Else a late end could stop what plays again.
             while not (self._stopping.is_set() or self._end_was_seen.wait(POLL_S)):
                 pass
 
-    def _emit(self, window: Window, received_s: float) -> None:
-        job = Job(window, received_s)
-        if self.source.is_live:
-            self.jobs.put(job)
-        else:
-            self._hand_over(job)
+    def _next(self, packets: Iterator[EventPacket]) -> EventPacket | None:
+        with self._trace.span("read"):
+            return next(packets, None)
 
-    def _hand_over(self, job: Job) -> None:
-        while not (self._stopping.is_set() or self.jobs.offer(job, POLL_S)):
+    def _emit(self, window: Window, received_s: float) -> None:
+        self._pass_on(Job(window, received_s), self.mailboxes[0])
+
+    def _pass_on(self, item: Job | End, mailbox: Mailbox) -> None:
+        """Give an item to the next stage; what a live stream goes on without is replaced."""
+        if self.source.is_live and isinstance(item, Job):
+            replaced = mailbox.put(item)
+            if isinstance(replaced, Job):
+                self._trace.instant("dropped", replaced.window.index)
+        else:
+            self._hand_over(item, mailbox)
+
+    def _hand_over(self, item: T, mailbox: Latest[T]) -> None:
+        while not (self._stopping.is_set() or mailbox.offer(item, POLL_S)):
             pass
 
-    # Inference
+    # Stages
 
-    def _infer(self) -> None:
-        inference: Inference | None = None
-        while not self._stopping.is_set():
-            job = self.jobs.take(POLL_S)
-            if job is None:
-                continue
-            if job.window is None:
+    def _serve(self, number: int, step: Callable[[Job], None]) -> None:
+        """Take what comes into one mailbox a step further, into the next one."""
+        for item in self._items(self.mailboxes[number]):
+            if isinstance(item, Job):
+                step(item)
+            self._pass_on(item, self.mailboxes[number + 1])
+
+    def _finish(self) -> None:
+        for item in self._items(self.mailboxes[-1]):
+            if isinstance(item, Job):
+                self._publish(self._stages.decode(item))
+            else:
                 self._move(PipelineState.ENDED)
                 self._end_was_seen.set()
-                continue
-            inference = self._inference_for(job.window.packet.sensor, inference)
-            scene = self._scene(job.window, job.received_s, inference)
-            self.counters.count_scene(scene)
-            self._publish(scene)
 
-    def _inference_for(self, sensor: SensorSize, current: Inference | None) -> Inference | None:
-        """Return what runs the engine that is chosen now on this sensor."""
-        engine = self._controls.engine
-        if engine is None:
-            return None
-        if current is not None and current.engine is engine and current.sensor == sensor:
-            return current
-        return Inference(engine, sensor)
-
-    def _scene(self, window: Window, received_s: float, inference: Inference | None) -> Scene:
-        prediction, latency = None, StageLatency()
-        if inference is not None:
-            try:
-                prediction, latency = inference.infer(window)
-            except Exception as error:
-                self._count_failure(inference.engine, error)
-        return Scene(
-            index=window.index,
-            packet=window.packet,
-            is_partial=window.is_partial,
-            prediction=prediction,
-            latency=latency,
-            age_ms=1e3 * (time.monotonic() - received_s),
-            engine_name=inference.engine.card.name if inference else "",
-            provider=inference.engine.provider if inference else "",
-        )
-
-    def _count_failure(self, engine: Engine, error: Exception) -> None:
-        """Count a failure of the engine, and say so the first time."""
-        if self._controls.is_strict:
-            raise error
-        logger.debug("engine failed", exc_info=True)
-        self.counters.num_engine_failures += 1
-        if self._failing_engine is not engine:
-            self._failing_engine = engine
-            self._report(f"engine {engine.card.name} failed: {error}")
+    def _items(self, mailbox: Mailbox) -> Iterator[Job | End]:
+        """Yield what comes until the stream is stopped."""
+        while not self._stopping.is_set():
+            item = mailbox.take(POLL_S)
+            if item is not None:
+                yield item
 
     def _publish(self, scene: Scene) -> None:
-        if not self._controls.keeps_every_scene:
+        if self._controls.keeps_every_scene:
+            self._hand_over(scene, self.scenes)
+        else:
             self.scenes.put(scene)
-            return
-        while not (self._stopping.is_set() or self.scenes.offer(scene, POLL_S)):
-            pass

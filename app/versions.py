@@ -6,15 +6,20 @@ import importlib
 import importlib.util
 import platform
 import re
+import sys
 from collections.abc import Iterator
 from importlib import metadata
 
-RUNTIMES = ("onnxruntime", "onnxruntime-gpu")
+RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
+"""Packages that all write into one folder, site-packages/onnxruntime."""
+WANTED_RUNTIME = "onnxruntime-gpu" if sys.platform in ("linux", "win32") else "onnxruntime"
+REINSTALL = f"pip install --force-reinstall --no-deps {WANTED_RUNTIME}"
 FEATURES = {
     "dv-processing": "cameras and network streams",
     "PySide6-Essentials": "the window",
     "torch": "training and export",
     "av": "video",
+    "openvino": "a second way to run engines on the CPU",
     "tensorrt-cu13": "TensorRT for data-centre GPUs and Jetson",
     "tensorrt-rtx": "TensorRT for RTX",
 }
@@ -32,6 +37,19 @@ def version_of(distribution: str) -> str | None:
 def installed_runtimes() -> list[str]:
     """Return which of onnxruntime's packages are installed; two overwrite each other's files."""
     return [name for name in RUNTIMES if version_of(name)]
+
+
+def runtime_problem() -> str | None:
+    """Return what is wrong with onnxruntime's packages, and the cure; None if one is installed."""
+    installed = installed_runtimes()
+    if not installed:
+        return f"onnxruntime is not installed: pip install {WANTED_RUNTIME}"
+    if len(installed) == 1:
+        return None
+    return (
+        f"{' and '.join(installed)} are installed together and overwrite each other's files: "
+        f"pip uninstall -y {' '.join(installed)} && pip install {WANTED_RUNTIME}"
+    )
 
 
 def runtime_providers() -> list[str]:

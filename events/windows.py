@@ -21,7 +21,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from events.packet import EVENT_DTYPE, EventArray, EventPacket
+from events.packet import EVENT_DTYPE, EventArray, EventPacket, copy_events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -73,6 +73,9 @@ class Window:
     packets that the span touches, so overlapping windows repeat them."""
     is_partial: bool
     """Whether the stream covers only a part of the window."""
+    segment: int = 0
+    """Number of segments that ended before the window's own: two windows of different ones have a
+    jump of the stream between them, however near they lie."""
 
 
 class _Buffer:
@@ -95,10 +98,10 @@ class _Buffer:
             kept = self._events[self._first : self._last]
             capacity = max(2 * (len(kept) + len(events)), self.MIN_CAPACITY)
             self._events = np.empty(capacity, EVENT_DTYPE)
-            self._events[: len(kept)] = kept
+            copy_events(kept, self._events)
             self._first, self._last = 0, len(kept)
             last = self._last + len(events)
-        self._events[self._last : last] = events
+        copy_events(events, self._events[self._last :])
         self._last = last
 
     def drop(self, count: int) -> None:
@@ -124,7 +127,7 @@ class Windower:
         self._buffer = _Buffer()
         self._losses: deque[EventPacket] = deque()
         self._last_packet: EventPacket | None = None
-        self._num_windows = 0
+        self._num_windows = self._num_segments = 0
         self._segment_start_us = 0
         self._next_start_us = 0
         self._covered_us = 0
@@ -163,6 +166,7 @@ class Windower:
 
     def _begin(self, packet: EventPacket) -> None:
         """Set the clock to the segment that ``packet`` opens."""
+        self._num_segments += 1
         self._num_covered = self._num_to_skip = 0
         self._segment_start_us = self._covered_us = self._next_start_us = packet.start_us
         length_us, stride_us = self.config.length_us, self.config.stride_us
@@ -228,7 +232,7 @@ class Windower:
         )
         packet = EventPacket(events, self._last_packet.sensor, start_us, end_us, num_lost)
         self._num_windows += 1
-        return Window(self._num_windows - 1, packet, is_partial)
+        return Window(self._num_windows - 1, packet, is_partial, self._num_segments - 1)
 
 
 def slide(packets: Iterable[EventPacket], config: WindowConfig) -> Iterator[Window]:

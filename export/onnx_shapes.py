@@ -3,14 +3,21 @@
 from __future__ import annotations
 
 from pathlib import Path
-
-import onnxruntime
+from typing import TYPE_CHECKING
 
 from export.backends.backend import EngineError
-from models.card import ModelCard
+from export.event_input import COLUMNS, NUM_EVENTS
+from models.card import DEPTH_M, LABELS, TOKENS, ModelCard
+
+if TYPE_CHECKING:
+    import onnxruntime
 
 GRID = "events"
 """Name of the input that takes a grid."""
+ELAPSED = "elapsed"
+"""Name of a streaming engine's input that takes the strides since the window before."""
+MEMORY, NEXT_MEMORY = "memory_", "next_memory_"
+"""How the names begin of what a streaming engine remembers, as input and as output."""
 
 
 def input_shape(card: ModelCard) -> tuple[int, int, int, int]:
@@ -18,13 +25,23 @@ def input_shape(card: ModelCard) -> tuple[int, int, int, int]:
     return (1, card.spec.num_channels, card.input_height, card.input_width)
 
 
+def is_memory(name: str) -> bool:
+    """Return whether an input or output is a part of what a stream remembers."""
+    return name.startswith((MEMORY, NEXT_MEMORY))
+
+
 def check_shapes(path: Path, session: onnxruntime.InferenceSession, card: ModelCard) -> None:
     """Refuse a graph whose input or outputs are not what its card says."""
     inputs = {item.name: (item.type, tuple(item.shape)) for item in session.get_inputs()}
-    expected = {GRID: ("tensor(float)", input_shape(card))}
+    expected: dict[str, tuple[str, tuple[int | str, ...]]] = {
+        GRID: ("tensor(float)", input_shape(card))
+    }
+    if card.input == "events":
+        expected = {name: ("tensor(int32)", (NUM_EVENTS,)) for name in COLUMNS}
+    expected |= _stream_inputs(session, card)
     if inputs != expected:
         raise EngineError(f"{path} takes {inputs}, its card says {expected}: export it again")
-    outputs = {item.name: item.shape for item in session.get_outputs()}
+    outputs = {item.name: item.shape for item in session.get_outputs() if not is_memory(item.name)}
     if set(outputs) != set(card.outputs):
         raise EngineError(
             f"{path} gives {', '.join(sorted(outputs))}, its card says {', '.join(card.outputs)}: "
@@ -35,7 +52,13 @@ def check_shapes(path: Path, session: onnxruntime.InferenceSession, card: ModelC
         "segmentation": len(card.segmentation_labels),
         "depth": 1,
     }
-    for task in card.tasks:  # how wide tokens are stands in no card
+    for name in (LABELS, DEPTH_M):
+        if name in outputs and outputs[name] != [1, *reversed(card.sensor or ())]:
+            raise EngineError(
+                f"{path} gives {name} of shape {outputs[name]}, its card has a sensor of "
+                f"{card.sensor}: export it again"
+            )
+    for task in set(card.outputs) - {LABELS, DEPTH_M, TOKENS}:  # no card says how wide tokens are
         shape = outputs[task]
         num_dims = 2 if task == "recognition" else 4
         if len(shape) != num_dims or shape[:2] != [1, channels.get(task, 0)]:
@@ -43,3 +66,17 @@ def check_shapes(path: Path, session: onnxruntime.InferenceSession, card: ModelC
                 f"{path} gives {task} of shape {shape}, its card has {channels.get(task, 0)} "
                 "channels: export it again"
             )
+
+
+def _stream_inputs(
+    session: onnxruntime.InferenceSession, card: ModelCard
+) -> dict[str, tuple[str, tuple[int | str, ...]]]:
+    """Return the other inputs of a streaming engine: what it remembers is what it gives."""
+    if not card.is_streaming:
+        return {}
+    memory = {
+        MEMORY + item.name.removeprefix(NEXT_MEMORY): (item.type, tuple(item.shape))
+        for item in session.get_outputs()
+        if item.name.startswith(NEXT_MEMORY)
+    }
+    return {ELAPSED: ("tensor(float)", (1,)), **memory}

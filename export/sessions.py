@@ -3,58 +3,126 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import onnxruntime
 
 from export.backends.backend import EngineError
-from export.providers import DISPLAY_NAMES, PROVIDERS, wanted_providers
+from export.input_size import open_axes
+from export.providers import cpu
+from export.providers.provider import PROVIDERS, TITLES, Setup, problem, provider
+from export.runtime_errors import first_line, load_error
+from models.card import ModelCard
 
-ERRORS_ONLY = 3
+ON_ONNX_RUNTIME = tuple(name for name in PROVIDERS if name == "auto" or provider(name).RUNTIME_NAME)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opened:
+    """A session and what really runs it."""
+
+    session: Any
+    """An onnxruntime.InferenceSession."""
+    provider: str
+    """As the user reads it: "CPU", "CUDA", "TensorRT"."""
+    notes: tuple[str, ...]
+    has_device_buffers: bool = False
+    """Whether the grid and the outputs stand in the GPU's memory, as a CUDA graph needs them."""
 
 
 def open_session(
-    path: Path, provider: str, num_threads: int | None = None
-) -> tuple[onnxruntime.InferenceSession, str, tuple[str, ...]]:
-    """Return a session, the name of what really runs it, and notes for the user.
+    path: Path,
+    card: ModelCard,
+    asked: str,
+    config: cpu.Config | None = None,
+    *,
+    progress: Callable[[str], None] = lambda line: None,
+) -> Opened:
+    """Open an engine on the provider that was asked for, or on the next that can.
 
     Args:
         path: An .onnx file.
-        provider: One of PROVIDERS.
-        num_threads: Threads of one operator on the CPU; default 2, or 1 on a single core.
+        card: Its card.
+        asked: One of PROVIDERS that ONNX Runtime has; "auto" is CUDA if it can run, else the CPU.
+        config: Of what runs on the CPU.
+        progress: Told what takes long.
 
     Raises:
         EngineError: the file cannot be honoured, or there is no such provider.
     """
-    if provider not in PROVIDERS:
-        raise EngineError(f"provider must be one of {', '.join(PROVIDERS)}, got {provider!r}")
-    wanted, notes = wanted_providers(provider)
-    try:
-        session = onnxruntime.InferenceSession(
-            os.fspath(path), _options(num_threads), providers=wanted
-        )
-    except Exception as error:  # ONNX Runtime's own classes share no base
-        raise EngineError(
-            f"{path} is damaged or of a newer ONNX Runtime: {first_line(error)}"
-        ) from None
+    names, notes = usable_providers(asked)
+    options = (config or cpu.Config()).session_options()
+    for axis, size in open_axes(card).items():
+        options.add_free_dimension_override_by_name(axis, size)
+    uses_graph = _is_fixed(card) and names[0] != "cpu"
+    while True:
+        setup = provider(names[0]).setup(path, card, uses_graph=uses_graph)
+        if setup.progress:
+            progress(setup.progress)
+        try:
+            session = _open(setup, card, names, options)
+            break
+        except Exception as error:  # ONNX Runtime's own classes share no base
+            if uses_graph and "graph capture" in str(error):
+                uses_graph = False  # a node runs on the CPU, which no CUDA graph can hold
+            elif setup.path != path:
+                setup.path.unlink()  # built by another version: build anew
+            elif len(names) > 1:
+                notes = (*notes, _did_not_start(names, first_line(error)))
+                names, uses_graph = names[1:], uses_graph and names[1] != "cpu"
+            else:
+                raise load_error(path, error) from None
     used = session.get_providers()[0]
-    name = DISPLAY_NAMES.get(used, used)
-    if used != wanted[0]:
-        asked = DISPLAY_NAMES.get(wanted[0], wanted[0])
-        notes = (*notes, f"{asked} did not start on this machine: running on {name}")
-    return session, name, notes
+    running = next((name for name in names if used == provider(name).RUNTIME_NAME), "cpu")
+    if running != names[0]:
+        notes = (*notes, _did_not_start((names[0], running), "its libraries do not work together"))
+    return Opened(
+        session=session,
+        provider=TITLES[running],
+        notes=notes,
+        has_device_buffers=_is_fixed(card) and running != "cpu",
+    )
 
 
-def _options(num_threads: int | None) -> onnxruntime.SessionOptions:
-    """Return options that leave the cores to other threads: few of its own, none spinning."""
-    options = onnxruntime.SessionOptions()
-    options.log_severity_level = ERRORS_ONLY
-    options.intra_op_num_threads = num_threads or min(2, os.cpu_count() or 1)
-    options.execution_mode = onnxruntime.ExecutionMode.ORT_SEQUENTIAL
-    options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return options
+def _is_fixed(card: ModelCard) -> bool:
+    """Return whether each run takes one grid of one shape and nothing else."""
+    return card.input == "grid" and not card.is_streaming
 
 
-def first_line(error: Exception) -> str:
-    """Return the first line of an error's text, 200 characters at most."""
-    return str(error).strip().splitlines()[0][:200] if str(error).strip() else type(error).__name__
+def usable_providers(asked: str) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Return the providers to ask for, best first, and notes for the user.
+
+    Raises:
+        EngineError: ONNX Runtime has no provider of this name.
+    """
+    if asked not in ON_ONNX_RUNTIME:
+        raise EngineError(f"provider must be one of {', '.join(ON_ONNX_RUNTIME)}, got {asked!r}")
+    wanted = "cuda" if asked == "auto" else asked
+    chain = tuple(dict.fromkeys((wanted, *provider(wanted).STAND_INS, "cpu")))
+    usable = tuple(name for name in chain if problem(name) is None)
+    if usable[0] == wanted or asked == "auto":
+        return usable, ()
+    running = "the CPU" if usable[0] == "cpu" else TITLES[usable[0]]
+    return usable, (f"{TITLES[wanted]} cannot be used ({problem(wanted)}): running on {running}",)
+
+
+def _open(
+    setup: Setup, card: ModelCard, names: tuple[str, ...], options: Any
+) -> onnxruntime.InferenceSession:
+    """Open a session on ``names[0]``, what it cannot run on the others."""
+    stand_ins = [(name, provider(name).setup(setup.path, card).options) for name in names[1:]]
+    providers = [(names[0], setup.options), *stand_ins]
+    return onnxruntime.InferenceSession(
+        os.fspath(setup.path),
+        options,
+        providers=[(provider(name).RUNTIME_NAME, settings) for name, settings in providers],
+        enable_fallback=0,  # it would print, and retry on what was not asked for
+    )
+
+
+def _did_not_start(names: tuple[str, ...], reason: str) -> str:
+    running = "the CPU" if names[1] == "cpu" else TITLES[names[1]]
+    return f"{TITLES[names[0]]} did not start ({reason}): running on {running}"

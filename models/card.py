@@ -10,9 +10,17 @@ from typing import Any, Literal
 from events.representations.representation import Spec, describe_spec, make_spec
 
 SCHEMA_VERSION = 3
+ADDED_BY_SCHEMA = {
+    2: "which representation it takes",
+    3: "its precision, and how far it is from its model",
+}
+"""What a card of each schema can say that an older one cannot; where it does not, it means the
+defaults below, which are what engines were before."""
 PRECISIONS = ("fp32", "fp16", "int8")
 TOKENS = "tokens"
 """A bare encoder's one output."""
+LABELS, DEPTH_M = "segmentation_labels", "depth_m"
+"""Names of outputs that the engine itself has decoded."""
 METADATA_KEY = "saccade"
 """Key of the card's JSON in safetensors' and ONNX's metadata."""
 
@@ -68,8 +76,14 @@ class ModelCard:
     the window's start, pixels of ``sensor``, 0 or 1, and -1 in all four where a row is padding."""
     sensor: tuple[int, int] | None = None
     """Width and height of the sensor whose raw events an engine takes; None for grids."""
+    is_decoded: bool = False
+    """Whether an engine of raw events says at the sensor's pixels what Saccade would work out:
+    ``segmentation_labels`` (1, H, W) uint8 in place of ``segmentation``, and ``depth_m`` (1, H, W)
+    float16 in place of ``depth``."""
     is_dynamic: bool = False
     """Whether an engine takes any batch and any input size that the encoder can take."""
+    size_multiple: int = 1
+    """Of a dynamic engine: what its input's height and width must be multiples of, in pixels."""
     precision: Literal["fp32", "fp16", "int8"] = "fp32"
     """What an engine computes in; its inputs and outputs are float32 whatever it is."""
     parity: dict[str, Any] = field(default_factory=dict)
@@ -77,9 +91,17 @@ class ModelCard:
     provenance: dict[str, Any] = field(default_factory=dict)
     """How it was made: recipe, command, data, seed and revision; figures, where measured."""
     schema_version: int = SCHEMA_VERSION
+    """Of the file that the card was read from; it is always written as the newest."""
 
     def __post_init__(self) -> None:
-        for name in ("window_us", "stride_us", "input_height", "input_width", "max_gap_us"):
+        for name in (
+            "window_us",
+            "stride_us",
+            "input_height",
+            "input_width",
+            "max_gap_us",
+            "size_multiple",
+        ):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, got {getattr(self, name)}")
         if self.resize != "letterbox":
@@ -94,6 +116,8 @@ class ModelCard:
                 f"a sensor goes with raw events and only with them, got input {self.input!r} "
                 f"and sensor {self.sensor}"
             )
+        if self.is_decoded and self.sensor is None:
+            raise ValueError("is_decoded needs a sensor, and so an engine of raw events; got none")
         if self.is_streaming and not self.temporal:
             raise ValueError("is_streaming needs a temporal part, got none")
         if not 0 < self.depth_range_m[0] < self.depth_range_m[1]:
@@ -105,14 +129,32 @@ class ModelCard:
             )
 
     @property
+    def says(self) -> tuple[str, ...]:
+        """What the engine says of a window, whatever its outputs' names: tasks, or tokens."""
+        return self.tasks or (TOKENS,)
+
+    @property
     def outputs(self) -> tuple[str, ...]:
         """Names of the engine's outputs, in order."""
-        return self.tasks or (TOKENS,)
+        decoded = {"segmentation": LABELS, "depth": DEPTH_M} if self.is_decoded else {}
+        return tuple(decoded.get(name, name) for name in self.says)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What users of a file with this card must know, one line each."""
+        if self.schema_version == SCHEMA_VERSION:
+            return ()
+        unsaid = [text for since, text in ADDED_BY_SCHEMA.items() if since > self.schema_version]
+        return (
+            f"{self.name} was made by an older Saccade (schema {self.schema_version}, now "
+            f"{SCHEMA_VERSION}) and does not say {'; nor '.join(unsaid)}: export it again",
+        )
 
     def to_json(self) -> str:
         """Return the card as JSON text."""
         values = dataclasses.asdict(self)
-        return json.dumps({**values, "spec": describe_spec(self.spec)}, sort_keys=True)
+        values |= {"spec": describe_spec(self.spec), "schema_version": SCHEMA_VERSION}
+        return json.dumps(values, sort_keys=True)
 
     @staticmethod
     def from_json(text: str) -> ModelCard:
@@ -125,20 +167,25 @@ class ModelCard:
             values = json.loads(text)
         except json.JSONDecodeError as error:
             raise CardError(f"the model's metadata is not JSON: {error}") from None
-        if not isinstance(values, dict) or not isinstance(values.get("schema_version"), int):
-            raise CardError("the model's metadata is not Saccade's: no schema_version in it")
-        if values["schema_version"] > SCHEMA_VERSION:
+        version = values.get("schema_version") if isinstance(values, dict) else None
+        if not isinstance(version, int) or isinstance(version, bool) or version < 1:
             raise CardError(
-                f"the model's metadata has schema {values['schema_version']}, this Saccade reads "
-                f"up to {SCHEMA_VERSION}: update Saccade"
+                f"the model's metadata is not Saccade's: its schema_version is {version!r}, not a "
+                f"number from 1 to {SCHEMA_VERSION}; take a file made by Saccade"
+            )
+        if version > SCHEMA_VERSION:
+            raise CardError(
+                f"the model's metadata has schema {version}, this Saccade reads up to "
+                f"{SCHEMA_VERSION}: update Saccade, or export the model again with this one"
             )
         known = {item.name for item in dataclasses.fields(ModelCard)}
         unknown = sorted(set(values) - known)
         if unknown:
-            raise CardError(f"the model's metadata has unknown fields {', '.join(unknown)}")
+            raise CardError(
+                f"the model's metadata has unknown fields {', '.join(unknown)}: export it again"
+            )
         try:
             values["spec"] = make_spec(values["spec"])
-            values["schema_version"] = SCHEMA_VERSION
             values["palette"] = tuple(tuple(color) for color in values.get("palette", ()))
             for key in (
                 "tasks",

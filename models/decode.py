@@ -3,32 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from events.representations.letterbox import Letterbox
-from models.card import ModelCard
+from models.card import DEPTH_M, LABELS, ModelCard
 from models.results import Depth, Prediction, Recognition, Segmentation, TokenMap
 
 
 def decode(
-    card: ModelCard, outputs: Mapping[str, npt.NDArray[np.float32]], letterbox: Letterbox
+    card: ModelCard, outputs: Mapping[str, npt.NDArray[Any]], letterbox: Letterbox
 ) -> Prediction:
     """Return what ``outputs`` mean; its arrays are new, so the engine may overwrite its own.
 
     Args:
         card: Of the engine that made them.
-        outputs: By task, as ModelCard says.
+        outputs: By name, as ModelCard says; those of ``is_decoded`` need only a copy.
         letterbox: That placed the sensor in the network's input.
     """
     recognition = segmentation = depth = None
     if "recognition" in outputs:
         recognition = Recognition(softmax(outputs["recognition"][0]), card.recognition_labels)
-    if "segmentation" in outputs:
+    if LABELS in outputs:
+        segmentation = Segmentation(outputs[LABELS][0].copy(), card.segmentation_labels)
+    elif "segmentation" in outputs:
         class_ids = letterbox.to_sensor_classes(outputs["segmentation"][0])
         segmentation = Segmentation(class_ids, card.segmentation_labels)
-    if "depth" in outputs:
+    if DEPTH_M in outputs:
+        depth = Depth(outputs[DEPTH_M][0].astype(np.float32))
+    elif "depth" in outputs:
         least_m, most_m = card.depth_range_m
         depth_m = np.clip(np.nan_to_num(outputs["depth"][0, 0], nan=most_m), least_m, most_m)
         depth = Depth(letterbox.to_sensor_image(depth_m))

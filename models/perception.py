@@ -7,9 +7,10 @@ import importlib
 import json
 from typing import Any, cast
 
+import torch
 from torch import Tensor, nn
 
-from models.card import CardError, ModelCard
+from models.card import TOKENS, CardError, ModelCard
 from models.encoders.encoder import Encoder, Tokens
 from models.heads.depth import Depth
 from models.heads.head import Head, Targets
@@ -17,6 +18,7 @@ from models.heads.prompted import Prompted
 from models.heads.recognition import Recognition
 from models.heads.segmentation import Segmentation
 from models.neck import FeaturePyramid
+from models.temporal.temporal import Memory, Temporal
 
 NECK_WIDTH = 48
 
@@ -24,14 +26,15 @@ NECK_WIDTH = 48
 class Perception(nn.Module):
     """An encoder, a neck, and a head for each task of the card; without tasks a bare encoder.
 
-    Where the card has a temporal part, the encoder's last map, or its patches, pass through it
-    first, one frame at a time.
+    Where the card has a temporal part, the encoder's last map passes through it first: each window
+    alone, or a stream's with what it remembers.
     """
 
     def __init__(self, card: ModelCard) -> None:
         super().__init__()
         self.encoder = build_encoder(card)
         self.temporal = build_temporal(card, self.encoder.widths[-1]) if card.temporal else None
+        self.is_streaming = card.is_streaming
         self.is_prompted = bool(card.heads)
         if card.tasks and not self.is_prompted:
             self.neck = FeaturePyramid(self.encoder.widths, self.encoder.strides, NECK_WIDTH)
@@ -53,28 +56,74 @@ class Perception(nn.Module):
         )
 
     def forward(self, events: Tensor) -> dict[str, Tensor]:
-        """Return each task's raw output (see ModelCard) for (B, C, H, W) representations."""
-        if not self.heads:
-            return {"tokens": self.tokens(events).map}
+        """Return each task's raw output (see ModelCard) for (B, C, H, W) representations.
+
+        Each window stands alone; before a streaming network, as a stream's first.
+        """
         if self.is_prompted:
             return {"recognition": self.heads["recognition"](self.tokens(events).embedding_BE)}
-        return self.answer(self.maps(events))
+        return self.said(self.maps(events) if self.heads else [self.tokens(events).map])
 
     def maps(self, events: Tensor) -> list[Tensor]:
         """Return the feature maps of (B, C, H, W) representations, as the heads take them."""
-        maps: list[Tensor] = self.encoder(events)
-        if self.temporal is None:
-            return maps
-        patches_BND = maps[-1].flatten(2).transpose(1, 2)
-        last = self.temporal.frame(patches_BND).transpose(1, 2).unflatten(2, maps[-1].shape[2:])
-        return [*maps[:-1], last]
+        *maps, last = self.encoder(events)
+        return [*maps, self._alone(last)]
 
     def tokens(self, events: Tensor) -> Tokens:
         """Return the final tokens of (B, C, H, W) representations."""
         tokens = self.encoder.tokens(events)
         if self.temporal is None:
             return tokens
-        return dataclasses.replace(tokens, patches_BND=self.temporal.frame(tokens.patches_BND))
+        patches_BND = self._alone(tokens.map).flatten(2).transpose(1, 2)
+        return dataclasses.replace(tokens, patches_BND=patches_BND)
+
+    def empty_memory(self, batch_size: int, height: int, width: int) -> Memory:
+        """Return the memory of streams that have not begun, of inputs of ``height`` x ``width``.
+
+        Raises:
+            ValueError: the temporal part cannot remember windows of this size.
+        """
+        cell = self.encoder.strides[-1]
+        return self._remembering.empty_memory(batch_size, height // cell, width // cell)
+
+    def forward_stream(
+        self, events: Tensor, elapsed_B: Tensor, memory: Memory
+    ) -> tuple[dict[str, Tensor], Memory]:
+        """Return the outputs for the next window of B streams, and their memory with it.
+
+        Args:
+            events: (B, C, H, W) representations.
+            elapsed_B: Strides since each stream's window before; see Temporal.
+            memory: From ``empty_memory``, or of the window before.
+        """
+        *maps, last = self.encoded(events)
+        last, memory = self._remembering.step(last, elapsed_B, memory)
+        return self.said([*maps, last]), memory
+
+    def forward_sequence(self, events: Tensor, elapsed_BS: Tensor) -> dict[str, Tensor]:
+        """Return the outputs, (B, S, ...), for (B, S, C, H, W) windows of B streams from the start.
+
+        Equal to ``forward_stream`` of one after the other.
+        """
+        shape = events.shape[:2]
+        *maps, last = self.encoded(events.flatten(0, 1))
+        last = self._remembering.sequence(torch.unflatten(last, 0, shape), elapsed_BS).flatten(0, 1)
+        outputs = self.said([*maps, last])
+        return {name: torch.unflatten(value, 0, shape) for name, value in outputs.items()}
+
+    def encoded(self, events: Tensor) -> list[Tensor]:
+        """Return the encoder's maps, or its tokens as one map where no head reads the others.
+
+        The last of them is what the temporal part takes.
+        """
+        if not self.heads:
+            return [self.encoder.tokens(events).map]
+        maps: list[Tensor] = self.encoder(events)
+        return maps
+
+    def said(self, maps: list[Tensor]) -> dict[str, Tensor]:
+        """Return the outputs for maps as ``encoded`` gives them, the last behind the temporal."""
+        return self.answer(maps) if self.heads else {TOKENS: maps[-1]}
 
     def answer(self, maps: list[Tensor]) -> dict[str, Tensor]:
         """Return each task's raw output for the encoder's maps."""
@@ -86,9 +135,21 @@ class Perception(nn.Module):
         heads = {task: cast(Head, head) for task, head in self.heads.items()}
         return {task: head.loss(outputs[task], targets) for task, head in heads.items()}
 
+    def _alone(self, map_BDHW: Tensor) -> Tensor:
+        if self.temporal is None:
+            return map_BDHW
+        return self.temporal.first(map_BDHW) if self.is_streaming else self.temporal.frame(map_BDHW)
+
+    @property
+    def _remembering(self) -> Temporal:
+        assert self.temporal is not None, "nothing is remembered without a temporal part"
+        return self.temporal
+
 
 def _prompted(card: ModelCard) -> Prompted:
     """Return the one head besides the tasks' own; it has no neck, and stands alone."""
+    if card.is_streaming:
+        raise CardError("a prompted head reads the encoder alone: it cannot be streamed")
     sizes = dict(card.heads.get("recognition", {}))
     if card.tasks != ("recognition",) or sizes.pop("kind", None) != "prompted":
         raise CardError(
@@ -111,15 +172,14 @@ def build_encoder(card: ModelCard) -> Encoder:
     return encoder
 
 
-def build_temporal(card: ModelCard, width: int) -> Any:
-    """Return what a card names of models/temporal, for tokens of ``width``, randomly initialised.
-
-    Its ``frame`` takes the (B, N, D) tokens of one frame and returns as many.
+def build_temporal(card: ModelCard, width: int) -> Temporal:
+    """Return what a card names of models/temporal, for maps of ``width``, randomly initialised.
 
     Raises:
         CardError: there is no such part, or its Config does not take what the card says.
     """
-    return _build("temporal part", "models.temporal", card.temporal, width)
+    part: Temporal = _build("temporal part", "models.temporal", card.temporal, width)
+    return part
 
 
 def _build(what: str, package: str, description: dict[str, Any], size: int) -> Any:

@@ -67,13 +67,7 @@ def published_config(name: str) -> Any:
     Raises:
         ValueError: there is no such model.
     """
-    with quiet():
-        from transformers import AutoConfig
-
-        try:
-            return AutoConfig.from_pretrained(name)
-        except Exception as error:  # a damaged file makes many kinds
-            raise _unreachable(name, error) from None
+    return _published("AutoConfig", name)
 
 
 def published_tokenizer(name: str) -> Any:
@@ -82,11 +76,14 @@ def published_tokenizer(name: str) -> Any:
     Raises:
         ValueError: it cannot be had.
     """
-    with quiet():
-        from transformers import AutoTokenizer
+    return _published("AutoTokenizer", name)
 
+
+def _published(kind: str, name: str) -> Any:
+    with quiet():
+        loader = getattr(importlib.import_module("transformers"), kind)
         try:
-            return AutoTokenizer.from_pretrained(name)
+            return loader.from_pretrained(name)
         except Exception as error:  # a damaged file makes many kinds
             raise _unreachable(name, error) from None
 

@@ -24,7 +24,6 @@ from models.published_weights import published_settings, published_weights
 
 NUM_MAPS = 4
 PatchRule = Literal["copy", "mean", "inflate"]
-PositionMode = Literal["bicubic", "antialiased", "bilinear"]
 FIXED_SETTINGS = ("layer_norm_eps", "hidden_act", "qkv_bias", "key_bias", "mlp_bias")
 """Transformers' settings that no Config has a field for: a published model must have ours."""
 
@@ -251,29 +250,3 @@ def adapted_patches(weight_DCPP: Tensor, num_channels: int, rule: PatchRule) -> 
     if rule == "inflate":
         return copied * (colours / num_channels)
     raise ValueError(f"patch_rule must be copy, mean or inflate, got {rule!r}")
-
-
-def resized_positions(table_1TD: Tensor, height: int, width: int, mode: PositionMode) -> Tensor:
-    """Return the (1, 1 + height * width, D) position embedding of another grid.
-
-    Args:
-        table_1TD: The class token's, then those of a square grid, row by row.
-        height: Rows of patches.
-        width: Columns of patches.
-        mode: ``bicubic`` as transformers and DINOv2 do it, ``antialiased`` as DINOv2 does with
-            registers, ``bilinear`` as the GEP release does: without antialiasing, and by the factor
-            (size + 0.1) / table that the first DINO needed against rounding.
-    """
-    side = round((table_1TD.shape[1] - 1) ** 0.5)
-    if (height, width) == (side, side):
-        return table_1TD
-    grid = table_1TD[:, 1:].reshape(1, side, side, -1).permute(0, 3, 1, 2).float()
-    if mode == "bilinear":
-        factors = ((height + 0.1) / side, (width + 0.1) / side)
-        resized = nn.functional.interpolate(grid, scale_factor=factors, mode="bilinear")
-    else:
-        resized = nn.functional.interpolate(
-            grid, (height, width), mode="bicubic", antialias=mode == "antialiased"
-        )
-    patches = resized.flatten(2).transpose(1, 2).to(table_1TD.dtype)
-    return torch.cat([table_1TD[:, :1], patches], dim=1)

@@ -11,12 +11,19 @@ from pathlib import Path
 # Before anything creates an application: without a display QApplication aborts the process.
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HF_HUB_OFFLINE"] = "1"
+os.environ["ORT_DISABLE_TELEMETRY"] = "1"
 
 import pytest
 from stand_in_camera import StandInCamera
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 THREAD_GRACE_S = 2.0
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_test_touches_the_users_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
+    """Keep what is measured and built meanwhile in a folder of this run."""
+    os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
 
 
 @pytest.fixture(scope="session")
@@ -43,6 +50,14 @@ def bare_engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     from bare_engine import write_bare_engine
 
     return write_bare_engine(tmp_path_factory.mktemp("bare_engine"))
+
+
+@pytest.fixture(scope="session", params=["conv_recurrent", "causal_transformer"])
+def stream_engine(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """stream.onnx, which remembers, its model stream.safetensors beside it; not to be changed."""
+    from stream_engine import write_stream_engine
+
+    return write_stream_engine(tmp_path_factory.mktemp("stream_engine"), request.param)
 
 
 @pytest.fixture(autouse=True)

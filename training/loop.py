@@ -22,7 +22,7 @@ from training.optim import learning_rate
 from training.recipe import Recipe
 from training.run_folder import RunFolder
 from training.stepper import DTYPES, Stepper
-from training.throughput import Meter, Throughput, peak_flops_per_s
+from training.throughput import Meter, Throughput, advice, peak_flops_per_s
 
 log = logging.getLogger(__name__)
 
@@ -102,7 +102,11 @@ class _Loop:
         self.made_by = made_by
         self.report = report
         self.stepper = Stepper(run, recipe)
-        self.meter = Meter(peak_flops_per_s(run.world.device, DTYPES[recipe.precision]))
+        device, dtype = run.world.device, DTYPES[recipe.precision]
+        peak = peak_flops_per_s(device, dtype)
+        if slow := advice(device, dtype, peak):
+            log.warning(slow)
+        self.meter = Meter(peak)
         self.num_samples = self.num_skipped = 0
         self.last_reason = ""
 

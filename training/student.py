@@ -84,6 +84,8 @@ def build_student(recipe: Recipe, card: ModelCard) -> Perception:
 def start_from(path: Path, module: Perception, card: ModelCard) -> None:
     """Load a model file's weights into ``module``: the encoder's, and the others' where they fit.
 
+    Heads fit where tasks and labels are the same, and the temporal part where its sizes are.
+
     Raises:
         FileNotFoundError: there is no such file.
         CardError: the file is no model file, or its encoder or representation differ.
@@ -95,13 +97,15 @@ def start_from(path: Path, module: Perception, card: ModelCard) -> None:
                 f"{path} cannot be the start of this run: its {item} is "
                 f"{getattr(start_card, item)}, the recipe's is {getattr(card, item)}"
             )
-    same = ("tasks", "recognition_labels", "segmentation_labels", "temporal")
-    if all(getattr(start_card, item) == getattr(card, item) for item in same):
-        module.load_state_dict(start.state_dict())
-        return
-    module.encoder.load_state_dict(start.encoder.state_dict())
-    if module.temporal is not None and start_card.temporal == card.temporal:
-        assert start.temporal is not None
-        module.temporal.load_state_dict(start.temporal.state_dict())
-    if card.tasks:
+    labels = ("tasks", "recognition_labels", "segmentation_labels")
+    parts = ["encoder."]
+    if start_card.temporal == card.temporal:
+        parts.append("temporal.")
+    if all(getattr(start_card, item) == getattr(card, item) for item in labels):
+        parts += ["neck.", "heads."]
+    elif card.tasks:
         log.info("%s gives the encoder; the heads start anew", path)
+    kept = {
+        name: value for name, value in start.state_dict().items() if name.startswith(tuple(parts))
+    }
+    module.load_state_dict(module.state_dict() | kept)

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from models.teachers.pretrained import PretrainedTeacher
 from training.data.dataset import Split
-from training.data.features import FeatureCache, Rows, cache_folder, pictures_digest
+from training.data.features import Rows, picture_cache
 from training.data.still import StillSet
 from training.data.unseen import unseen_synsets
 from training.probe import FloatArray, IntArray, knn, linear_probe, share_right
@@ -70,7 +70,6 @@ def features_of(
     teacher: PretrainedTeacher, pictures: StillSet, split: Split
 ) -> dict[str, FloatArray]:
     """Return ``picture`` (N, D) and, where there is one, ``embedding`` (N, E), cached on disk."""
-    num_pictures = pictures.num_pictures(split)
 
     def look(rows: range) -> Rows:
         found: dict[str, list[Tensor]] = {"picture": [], "embedding": []}
@@ -85,18 +84,17 @@ def features_of(
                 found["embedding"].append(tokens.embedding_BE)
         return {name: torch.cat(parts).numpy() for name, parts in found.items() if parts}
 
-    cache = FeatureCache(
-        folder=cache_folder(
-            f"{pictures.name}-{split}",
-            teacher=teacher.fingerprint,
-            data=pictures_digest(functools.partial(pictures.picture, split), num_pictures),
-            prepared="middle square",
-        ),
-        num_rows=num_pictures,
+    names = ("picture", "embedding") if teacher.embedding_width is not None else ("picture",)
+    cache = picture_cache(
+        f"{pictures.name}-{split}",
+        names,
+        functools.partial(pictures.picture, split),
+        pictures.num_pictures(split),
         shard_rows=2048,
+        teacher=teacher.fingerprint,
+        prepared="middle square",
     )
     cache.fill(look)
-    names = ("picture", "embedding") if teacher.embedding_width is not None else ("picture",)
     return {name: cache.column(name) for name in names}
 
 

@@ -92,6 +92,25 @@ def peak_flops_per_s(device: torch.device, dtype: torch.dtype) -> float:
     return 2 * size**3 / best_s
 
 
+def advice(device: torch.device, dtype: torch.dtype, reached_flops_per_s: float) -> str | None:
+    """Return what to tell whoever trains in ``dtype`` where float32 is faster; else None.
+
+    Processors without instructions for bf16 or fp16 imitate them, many times slower.
+
+    Args:
+        device: Only a processor is asked: GPUs are always faster with fewer bits.
+        dtype: Of the forward pass.
+        reached_flops_per_s: Its peak on ``device``.
+    """
+    if device.type != "cpu" or dtype == torch.float32:
+        return None
+    ratio = peak_flops_per_s(device, torch.float32) / reached_flops_per_s
+    if ratio <= 1:
+        return None
+    name = {torch.bfloat16: "bf16", torch.float16: "fp16"}[dtype]
+    return f"{name} is {ratio:.1f} times slower than fp32 on this processor: add --precision fp32"
+
+
 def _synchronize(device: torch.device) -> None:
     if device.type == "cuda":
         torch.cuda.synchronize(device)

@@ -9,6 +9,7 @@ from app.bench.row import Row
 from app.bench.streams import RandomSource
 from app.pipeline import Pipeline, PipelineConfig
 from app.scene import PipelineState
+from app.trace import NO_TRACE, Trace
 from events.windows import WindowConfig
 from export.backends.backend import Engine
 
@@ -18,7 +19,7 @@ DURATION_S = 3.0
 WARM_UP_S = 0.5
 
 
-def rows(engine: Engine) -> Iterator[Row]:
+def rows(engine: Engine, trace: Trace = NO_TRACE) -> Iterator[Row]:
     """Yield the sustained window rate and the end-to-end latency at each of RATES."""
     card = engine.card
     windows = WindowConfig(length_us=card.window_us, stride_us=card.stride_us)
@@ -28,7 +29,7 @@ def rows(engine: Engine) -> Iterator[Row]:
         name = f"{rate / 1e6:g} Mev/s"
         source = RandomSource(rate, DURATION_S, is_live=False)
         started_s = time.monotonic()
-        num_windows = _drain(Pipeline(source, engine, _every(windows)))
+        num_windows = _drain(Pipeline(source, engine, _every(windows), trace=trace))
         yield Row(
             section="pipeline",
             name=f"{name}, as fast as it goes",
@@ -38,13 +39,15 @@ def rows(engine: Engine) -> Iterator[Row]:
             is_higher_better=True,
             note=f"to real time at a stride of {card.stride_us / 1e3:g} ms",
         )
-        yield from _latency(name, rate, engine, windows)
+        yield from _latency(name, rate, engine, windows, trace)
 
 
-def _latency(name: str, rate: float, engine: Engine, windows: WindowConfig) -> Iterator[Row]:
+def _latency(
+    name: str, rate: float, engine: Engine, windows: WindowConfig, trace: Trace
+) -> Iterator[Row]:
     """Yield the age of results on a live stream, from the window's last events to its scene."""
     source = RandomSource(rate, DURATION_S, is_live=True)
-    with Pipeline(source, engine, PipelineConfig(windows=windows)) as pipeline:
+    with Pipeline(source, engine, PipelineConfig(windows=windows), trace=trace) as pipeline:
         while pipeline.state in (PipelineState.OPENING, PipelineState.RUNNING):
             time.sleep(0.05)
         stats = pipeline.stats()

@@ -14,6 +14,7 @@ from app.bench.representations import (
     VGA,
     Calls,
     moving_edges,
+    rate_rows,
     shuffled_ms,
 )
 from app.bench.row import Row
@@ -116,18 +117,7 @@ def _compared(
 ) -> Iterator[Row]:
     num_rounds = 11 if len(packet) <= 100_000 else 5
     costs_ms = shuffled_ms(_calls(kind, packet, c_loops), is_cold=is_cold, num_rounds=num_rounds)
-    rates = {name: len(packet) * 1e-3 / cost for name, cost in costs_ms.items()}
-    ours, state = rates.pop("ours"), "cold" if is_cold else "warm"
-    for name, rate in rates.items():
-        yield Row(
-            section=SECTION,
-            name=f"{kind} {packet.sensor}, {len(packet) // 1000}k events, {state}",
-            value=ours,
-            unit="Mev/s",
-            baseline=rate,
-            is_higher_better=True,
-            note=f"to {name}",
-        )
+    yield from rate_rows(kind, packet, costs_ms, is_cold=is_cold)
 
 
 def _calls(kind: str, packet: EventPacket, c_loops: baselines.PublishedCLoops | None) -> Calls:

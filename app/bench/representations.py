@@ -91,19 +91,25 @@ def voxel_grid_rows(c_loops: CLoops | None) -> Iterator[Row]:
                 calls = _voxel_calls(packet, spec, grid, c_loops)
                 num_rounds = 15 if num_events <= 100_000 else 9
                 costs_ms = shuffled_ms(calls, is_cold=is_cold, num_rounds=num_rounds)
-                rates = {name: num_events * 1e-3 / cost for name, cost in costs_ms.items()}
-                ours = rates.pop("ours")
-                state = "cold" if is_cold else "warm"
-                for name, rate in rates.items():
-                    yield Row(
-                        section=SECTION,
-                        name=f"voxel grid {sensor}, {num_events // 1000}k events, {state}",
-                        value=ours,
-                        unit="Mev/s",
-                        baseline=rate,
-                        is_higher_better=True,
-                        note=f"to {name}",
-                    )
+                yield from rate_rows("voxel grid", packet, costs_ms, is_cold=is_cold)
+
+
+def rate_rows(
+    kind: str, packet: EventPacket, costs_ms: dict[str, float], *, is_cold: bool
+) -> Iterator[Row]:
+    """Yield how many events of ``packet`` our way takes a second against each other way."""
+    rates = {name: len(packet) * 1e-3 / cost_ms for name, cost_ms in costs_ms.items()}
+    ours, state = rates.pop("ours"), "cold" if is_cold else "warm"
+    for name, rate in rates.items():
+        yield Row(
+            section=SECTION,
+            name=f"{kind} {packet.sensor}, {len(packet) // 1000}k events, {state}",
+            value=ours,
+            unit="Mev/s",
+            baseline=rate,
+            is_higher_better=True,
+            note=f"to {name}",
+        )
 
 
 def _voxel_calls(

@@ -36,11 +36,19 @@ def alternating_ms(
     calls: dict[str, Callable[[], object]], *, num_rounds: int = 7
 ) -> dict[str, float]:
     """Return the median milliseconds of each call, taken in turns: all meet the same machine."""
+    durations = durations_ms(calls, num_rounds=num_rounds)
+    return {name: float(np.median(values)) for name, values in durations.items()}
+
+
+def durations_ms(
+    calls: dict[str, Callable[[], object]], *, num_rounds: int, num_warm_ups: int = 1
+) -> dict[str, list[float]]:
+    """Return the milliseconds of each call in each round, the calls taken in turns."""
     durations: dict[str, list[float]] = {name: [] for name in calls}
-    for number in range(num_rounds + 1):
+    for number in range(num_rounds + num_warm_ups):
         for name, call in calls.items():
             started_s = time.perf_counter()
             call()
-            if number:  # the first round warms up
+            if number >= num_warm_ups:
                 durations[name].append(1e3 * (time.perf_counter() - started_s))
-    return {name: float(np.median(values)) for name, values in durations.items()}
+    return durations

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from app.bench.row import Row
 from app.engines import default_engine_path, load_engine
+from app.trace import NO_TRACE, Trace
 
 MADE_EVENTS, MADE_US, PACKET_US = 4_000_000, 1_000_000, 10_000
 """Of the recording that is made where none is given."""
@@ -23,6 +24,10 @@ class Request:
     """To decode; None makes one."""
     engine: Path | None = None
     """None is the engine that ships with Saccade."""
+    trace: Trace = NO_TRACE
+    """Told what the pipelines of TRACED sections do."""
+    is_gpu_wanted: bool = False
+    """Whether the GPU's table was asked for by name: without one, its paths run on the CPU."""
 
     @property
     def engine_path(self) -> Path:
@@ -96,7 +101,13 @@ def _engine(request: Request) -> Iterator[Row]:
 def _pipeline(request: Request) -> Iterator[Row]:
     from app.bench import pipeline
 
-    return pipeline.rows(load_engine(request.engine_path))
+    return pipeline.rows(load_engine(request.engine_path), request.trace)
+
+
+def _load(request: Request) -> Iterator[Row]:
+    from app.bench import load
+
+    return load.rows(load_engine(request.engine_path), request.trace)
 
 
 def _display(request: Request) -> Iterator[Row]:
@@ -114,7 +125,7 @@ def _window(request: Request) -> Iterator[Row]:
 def _gpu(request: Request) -> Iterator[Row]:
     from app.bench import gpu
 
-    return gpu.rows(request.engine_path)
+    return gpu.rows(request.engine_path, needs_gpu=not request.is_gpu_wanted)
 
 
 def _training(request: Request) -> Iterator[Row]:
@@ -133,8 +144,10 @@ SECTIONS: dict[str, Callable[[Request], Iterator[Row]]] = {
     "simulate": _simulate,
     "engine": _engine,
     "pipeline": _pipeline,
+    "load": _load,
     "display": _display,
     "window": _window,
     "gpu": _gpu,
     "training": _training,
 }
+TRACED = ("pipeline", "load")

@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 
 from app.checks.check import Check, fail, ok, warn
-from app.versions import installed_runtimes, version_of
+from app.versions import installed_runtimes, runtime_problem, version_of
 
 NEEDED = {"numpy": (2,), "numba": (0, 61), "lz4": (4,), "zstandard": (0, 23), "rich": (13,)}
 """Without these nothing runs; the least versions."""
@@ -41,17 +41,12 @@ def _needed() -> Iterator[Check]:
 
 def _runtime() -> Check:
     """Exactly one of onnxruntime's packages: they write into one folder."""
-    installed = installed_runtimes()
-    wanted = "onnxruntime-gpu" if sys.platform in ("linux", "win32") else "onnxruntime"
-    if not installed:
-        return fail("onnxruntime", "not installed", f"pip install {wanted}")
-    if len(installed) > 1:
-        return fail(
-            "onnxruntime",
-            f"{' and '.join(installed)} are both installed and overwrite each other's files",
-            f"pip uninstall -y {' '.join(installed)} && pip install {wanted}",
-        )
-    return ok("onnxruntime", f"{installed[0]} {version_of(installed[0])}")
+    problem = runtime_problem()
+    if problem is not None:
+        message, _, cure = problem.partition(": ")
+        return fail("onnxruntime", message, cure)
+    [name] = installed_runtimes()
+    return ok("onnxruntime", f"{name} {version_of(name)}")
 
 
 def _torch() -> Check:

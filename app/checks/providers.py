@@ -9,16 +9,15 @@ from pathlib import Path
 
 from app.checks.check import Check, Outcome, fail, ok, run_child, warn
 from app.checks.libraries import parts
-from app.versions import runtime_providers, version_of
+from app.versions import REINSTALL, runtime_providers, version_of
+from export.providers import cuda, openvino, tensorrt
 
-TENSORRT = "pip install 'tensorrt-cu13>=10.15,<11'"
-CUDA = "pip install 'onnxruntime-gpu[cuda,cudnn]'"
 CURES = {
-    "libcuda": "install NVIDIA's driver (580 or newer, for CUDA 13)",
-    "libnvinfer": TENSORRT,
-    "libnvonnxparser": TENSORRT,
-    "libcu": CUDA,
-    "libnv": CUDA,
+    "libcuda": cuda.DRIVER_CURE,
+    "libnvinfer": tensorrt.CURE,
+    "libnvonnxparser": tensorrt.CURE,
+    "libcu": cuda.CURE,
+    "libnv": cuda.CURE,
 }
 """By the start of a missing library's name; the first that fits."""
 PROBE = """
@@ -42,7 +41,7 @@ def check_providers() -> Iterator[Check]:
     try:
         built_in = runtime_providers()
     except RuntimeError as error:
-        yield fail("CPU engine", str(error), "pip install --force-reinstall onnxruntime-gpu")
+        yield fail("CPU engine", str(error), REINSTALL)
         return
     has_gpu = has_nvidia_gpu()
     names = [name for name in ("CPU", "CUDA", "Tensorrt") if name in built_in]
@@ -54,8 +53,7 @@ def check_providers() -> Iterator[Check]:
         yield ok("GPU", "no NVIDIA GPU here: engines run on the CPU")
     elif "CUDA" not in built_in:
         yield warn("GPU", "this onnxruntime is for the CPU only", "pip install onnxruntime-gpu")
-    if has_gpu:
-        yield _tensorrt_rtx()
+    yield _openvino()
 
 
 def has_nvidia_gpu() -> bool:
@@ -82,19 +80,19 @@ def judge(name: str, outcome: Outcome) -> Check:
         message = f"{missing[0]} is missing"
         cure = cure or f"install the package that holds {missing[0]}"
     elif name == "Tensorrt" and version_of("tensorrt-cu13") is None:
-        message, cure = "TensorRT is not installed", TENSORRT
+        message, cure = "TensorRT is not installed", tensorrt.CURE
     else:
         lines = [line for line in outcome.errors.splitlines() if line.strip()]
         message = lines[-1][:160] if lines else f"the probe ended with code {outcome.code}"
-        cure = CUDA if name != "CPU" else "pip install --force-reinstall onnxruntime-gpu"
+        cure = cuda.CURE if name != "CPU" else REINSTALL
     version = version_of("tensorrt-cu13") or version_of("tensorrt")
     if name == "Tensorrt" and version and parts(version)[0] != 10:
-        message, cure = f"TensorRT {version} is installed, onnxruntime takes 10.x", TENSORRT
+        message, cure = f"TensorRT {version} is installed, onnxruntime takes 10.x", tensorrt.CURE
     return (fail if name == "CPU" else warn)(subject, message, cure)
 
 
-def _tensorrt_rtx() -> Check:
-    version = version_of("tensorrt-rtx")
+def _openvino() -> Check:
+    version = version_of("openvino")
     if version is None:
-        return ok("TensorRT-RTX", "not installed (optional): pip install tensorrt-rtx")
-    return ok("TensorRT-RTX", version)
+        return ok("OpenVINO", f"not installed (optional, for CPUs): {openvino.CURE}")
+    return ok("OpenVINO", version)

@@ -128,11 +128,12 @@ class Display:
         self._draw_picture()
         self._show_position()
         now_s = time.monotonic()
+        # One in a tick: together they would hold up the next one.
         if self._is_due("meaning", MEANING_S, now_s):
             self._show_meaning()
-        if self._is_due("figures", FIGURES_S, now_s):
+        elif self._is_due("figures", FIGURES_S, now_s):
             self._show_figures()
-        if self._is_due("preview", PREVIEW_S, now_s):
+        elif self._is_due("preview", PREVIEW_S, now_s):
             self._show_previews()
 
     @property
@@ -278,7 +279,8 @@ class Display:
         self._parts.left.show_rates(stats.event_rate, stats.filtered_rate)
         self._parts.transport.timeline.show_rates()
         if stats.provider:
-            self._parts.top.show_badge(f"{stats.provider} · {stats.windows_done_per_s:.0f}/s")
+            self._parts.top.badge.show_rate(stats.provider, stats.windows_done_per_s)
+        self._parts.top.badge.show_fallbacks(stats.num_fallbacks)
         if stats.message != self._message:
             self._show_source_message(stats.message)
 
@@ -290,6 +292,11 @@ class Display:
         elif messages.text == self._message:
             messages.hide()
         self._message = message
+
+    def hide_message(self) -> None:
+        """Hide the message: the next source's is shown even if the last one said the same."""
+        self._parts.messages.hide()
+        self._message = ""
 
     def _show_previews(self) -> None:
         if self._scene is None or not self._parts.left.isVisible():

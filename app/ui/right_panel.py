@@ -139,7 +139,7 @@ class RightPanel(QWidget):
         """Take the depth range of an engine; sections that it has no task for say so."""
         self._range_m = card.depth_range_m if card else DEFAULT_RANGE_M
         self.scale.show_scale(*self._range_m, self._colormap)
-        said = card.outputs if card else ()
+        said = card.says if card else ()
         for output, widget in self._painted.items():
             reason = "" if output in said else f"{card.name} does not say" if card else "no engine"
             widget.set_placeholder("loading the engine…" if is_loading else reason)

@@ -6,26 +6,25 @@ what came of it.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TypeGuard
 
 from app.engines import load_engine
-from app.latest import Latest
 from app.pipeline import Pipeline, PipelineConfig
 from app.recorder import FileRecorder, refuse_input
 from app.scene import PipelineState, Scene, Stats
+from app.ui.engine_loader import EngineLoader, LoadEngine
 from events.filters import Filter, FilterConfig
 from events.packet import SensorSize
 from events.sources.source import Seekable, Source
 from events.surface import Surface
 from events.windows import WindowConfig
 from export.backends.backend import Engine
+from export.providers.provider import PICKED
 
 OpenSource = Callable[[str], Source]
-LoadEngine = Callable[[Path | None, str], Engine]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,15 +33,6 @@ class Notice:
 
     text: str
     role: str = "error"
-
-
-@dataclass(frozen=True, slots=True)
-class _Loaded:
-    """What came of loading an engine."""
-
-    ticket: int
-    engine: Engine | None
-    error: str = ""
 
 
 def is_seekable(source: Source) -> TypeGuard[Seekable]:
@@ -61,9 +51,7 @@ class Session:
         self._load = load
         self._pipeline: Pipeline | None = None
         self._engine: Engine | None = None
-        self._loaded: Latest[_Loaded] = Latest()
-        self._loader: threading.Thread | None = None
-        self._ticket = 0
+        self._loader = EngineLoader(load)
         self._recording: FileRecorder | None = None
         self._notices: list[Notice] = []
         self._config = PipelineConfig(stays_open=True)
@@ -101,9 +89,7 @@ class Session:
     def shut_down(self) -> None:
         """Close everything; the engine too."""
         self.close()
-        if self._loader is not None:
-            self._loader.join()
-        self._take_loaded()
+        self._loader.shut_down()
         if self._engine is not None:
             self._engine.close()
             self._engine = None
@@ -146,6 +132,7 @@ class Session:
         scene = None
         if self._pipeline is not None:
             scene = self._pipeline.take_scene()
+            self._take_stand_in()
             while (message := self._pipeline.take_message()) is not None:
                 is_failure = self._pipeline.state is PipelineState.FAILED
                 self._notices.append(Notice(message, "error" if is_failure else "warning"))
@@ -225,46 +212,46 @@ class Session:
     @property
     def is_loading(self) -> bool:
         """Whether an engine is being loaded."""
-        return self._loader is not None
+        return self._loader.is_loading
+
+    @property
+    def progress(self) -> str:
+        """What loading an engine is doing, where that takes long."""
+        return self._loader.progress
+
+    @property
+    def provider_problems(self) -> dict[str, str]:
+        """Why providers cannot run here, by name."""
+        return self._loader.problems
 
     def request_engine(self, path: Path | None, provider: str) -> None:
         """Load an engine in another thread (None: Saccade's own); the last request wins."""
-        self._ticket += 1
-        ticket = self._ticket
-
-        def load() -> None:
-            try:
-                loaded = _Loaded(ticket, self._load(path, provider))
-            except Exception as error:  # the thread meets the window: shown there
-                loaded = _Loaded(ticket, None, str(error) or type(error).__name__)
-            self._loaded.put(loaded)
-
-        if self._loader is not None:
-            self._loader.join()
-            self._take_loaded()
-        self._loader = threading.Thread(target=load, name="saccade-load-engine", daemon=True)
-        self._loader.start()
+        self._loader.request(path, provider)
 
     def drop_engine(self) -> None:
         """Show events only."""
-        self._ticket += 1
+        self._loader.cancel()
         self._use(None)
 
     def _take_loaded(self) -> None:
-        loaded = self._loaded.take()
+        loaded = self._loader.take()
         if loaded is None:
             return
-        if self._loader is not None:
-            self._loader.join()
-            self._loader = None
-        if loaded.error:
+        if loaded.engine is None:
             self._notices.append(Notice(loaded.error))
-        elif loaded.ticket != self._ticket:
-            if loaded.engine is not None:
-                loaded.engine.close()
-        elif loaded.engine is not None:
-            self._use(loaded.engine)
-            self._notices.extend(Notice(text, "warning") for text in loaded.engine.notes)
+            return
+        self._use(loaded.engine)
+        for text in loaded.engine.notes:
+            if not text.startswith(PICKED):
+                self._notices.append(Notice(text, "warning"))
+            elif loaded.took_long:  # later it is in the provider's tool tip
+                self._notices.append(Notice(text, "note"))
+
+    def _take_stand_in(self) -> None:
+        """Take over the engine that goes on for one whose device was lost."""
+        going_on = self._pipeline.engine if self._pipeline else None
+        if going_on is not None and going_on is not self._engine:
+            self._use(going_on)
 
     def _use(self, engine: Engine | None) -> None:
         before, self._engine = self._engine, engine

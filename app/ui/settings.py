@@ -11,6 +11,7 @@ from PySide6.QtCore import QSettings
 
 from app.colormaps import COLORMAPS
 from app.render import VIEWS
+from export.providers.provider import PROVIDERS
 
 VERSION = 1
 NUM_RECENT = 10
@@ -40,7 +41,7 @@ CHOICES = {
     "theme": ("dark", "light"),
     "view": VIEWS,
     "colormap": COLORMAPS,
-    "provider": ("auto", "cpu", "cuda", "tensorrt"),
+    "provider": PROVIDERS,
 }
 SPEEDS = (0.01, 0.02, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0, 5.0, 10.0)
 """Event seconds per wall second; "as fast as inference" stands above them."""

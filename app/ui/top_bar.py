@@ -2,22 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
+from types import MappingProxyType
 
 from PySide6.QtCore import Qt, Signal
 from PySide6.QtGui import QAction, QResizeEvent
 from PySide6.QtWidgets import QHBoxLayout, QLabel, QMenu, QSlider, QToolButton, QWidget
 
 from app.ui import icons
+from app.ui.badge import Badge
 from app.ui.controls import Check, Picker, elided, note, tool_button
 from app.ui.settings import CHOICES, RANGES, Preferences
 from app.ui.theme import GRID, TOP_HEIGHT, Theme, font
+from export.providers.provider import TITLES
 from models.card import TOKENS, ModelCard
 
 VIEW_TEXTS = {"surface": "Decaying surface", "accumulated": "Accumulated", "voxel": "Voxel bins"}
 CHECKED_TASKS = ("segmentation", "depth")
-PROVIDER_TEXTS = {"auto": "Automatic", "cpu": "CPU", "cuda": "CUDA", "tensorrt": "TensorRT"}
+PROVIDER_TEXTS = {"auto": "Automatic", **TITLES}
+PROVIDER_TIPS = {"auto": "The fastest that agrees with the CPU, measured once on this machine"}
 
 
 class TopBar(QWidget):
@@ -71,12 +75,11 @@ class TopBar(QWidget):
         self.engine.setPopupMode(QToolButton.ToolButtonPopupMode.InstantPopup)
         self.engine.setMenu(QMenu(self.engine))
         self.engine.setFocusPolicy(Qt.FocusPolicy.StrongFocus)
-        self.badge = note()
-        self.badge.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
-        self.badge.setAccessibleName("Provider and rate")
+        self.engine.menu().setToolTipsVisible(True)
+        self.badge = Badge()
         self._lay_out()
         self._connect()
-        self.show_engine("no engine", "", preferences.provider)
+        self.show_engine("no engine", preferences.provider)
         self.show_outputs(None)
 
     def _lay_out(self) -> None:
@@ -162,7 +165,7 @@ class TopBar(QWidget):
 
     def _enable(self) -> None:
         card = self._card
-        said = card.outputs if card else CHECKED_TASKS
+        said = card.says if card else CHECKED_TASKS
         for check, task, tip in (
             (self.segmentation, "segmentation", "Segmentation over the events (2)"),
             (self.depth_check, "depth", "Depth picture (3)"),
@@ -176,12 +179,19 @@ class TopBar(QWidget):
             self.segmentation.setEnabled(False)
         self.tokens.setEnabled(self._is_overlay_possible)
 
-    def show_engine(self, name: str, badge: str, provider: str) -> None:
-        """Show the engine, what it really runs on and how fast, and rebuild the menu."""
+    def show_engine(
+        self, name: str, provider: str, problems: Mapping[str, str] = MappingProxyType({})
+    ) -> None:
+        """Show the engine and rebuild the menu.
+
+        Args:
+            name: Of the engine, or what is being done about it.
+            provider: That the user chose.
+            problems: Why providers cannot run here, by name: those are greyed out.
+        """
         self.engine.setText(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 160))
         self.engine.setAccessibleName(f"Engine: {name}")
         self.engine.setToolTip(f"Engine: {name}")
-        self.show_badge(badge)
         menu = self.engine.menu()
         menu.clear()
         for text, value in (
@@ -193,21 +203,16 @@ class TopBar(QWidget):
         menu.addSeparator()
         for value in CHOICES["provider"]:
             text, is_on = PROVIDER_TEXTS[value], value == provider
-            self._add(menu, text, is_on, partial(self.provider_picked.emit, value))
+            action = self._add(menu, text, is_on, partial(self.provider_picked.emit, value))
+            action.setEnabled(value not in problems)
+            action.setToolTip(problems.get(value, PROVIDER_TIPS.get(value, text)))
 
-    def _add(self, menu: QMenu, text: str, is_on: bool, act: Callable[[], None]) -> None:
+    def _add(self, menu: QMenu, text: str, is_on: bool, act: Callable[[], None]) -> QAction:
         action = QAction(text, menu)
         action.setIcon(icons.icon("check", self._theme.accent) if is_on else icons.blank())
         action.triggered.connect(lambda: act())  # without the signal's own argument
         menu.addAction(action)
-
-    def show_badge(self, badge: str) -> None:
-        """Show the provider and the rate, such as "CPU · 42/s"."""
-        if self.badge.text() != badge:
-            self.badge.setText(badge)
-            self.badge.setToolTip("What really runs the engine, and windows per second")
-            widest = f"{badge.split(' · ')[0]} · 999/s" if badge else ""
-            self.badge.setFixedWidth(self.badge.fontMetrics().horizontalAdvance(widest) + 2)
+        return action
 
 
 def source_title(name: str, sensor: object) -> str:

@@ -48,7 +48,8 @@ class MainWindow(QMainWindow):
         self.session = session
         self.preferences = preferences
         self._settings = settings
-        self._shown_engine: tuple[Engine | None, bool] | None = None
+        self._shown_engine: tuple[Engine | None, bool, str] | None = None
+        self._progress = ""
         self.parts: Parts = lay_out(THEMES[preferences.theme], preferences)
         self.setCentralWidget(self.parts.root)
         self.parts.sheet.setParent(self)
@@ -134,7 +135,7 @@ class MainWindow(QMainWindow):
         scene, notices = self.session.poll()
         for notice in notices:
             self.parts.messages.show_message(notice.text, notice.role)
-        shown = (self.session.engine, self.session.is_loading)
+        shown = (self.session.engine, self.session.is_loading, self.session.progress)
         if shown != self._shown_engine:
             self._shown_engine = shown
             self._show_engine()
@@ -143,15 +144,25 @@ class MainWindow(QMainWindow):
     def _show_engine(self) -> None:
         engine, is_loading = self.session.engine, self.session.is_loading
         card = engine.card if engine else None
-        name, provider = (card.name, engine.provider) if card and engine else ("No engine", "")
-        self.parts.top.show_engine(
-            "Loading…" if is_loading else name, provider, self.preferences.provider
-        )
+        name = "Loading…" if is_loading else card.name if card else "No engine"
+        top = self.parts.top
+        top.show_engine(name, self.preferences.provider, self.session.provider_problems)
+        top.badge.show_provider(engine.provider if engine else "", engine.notes if engine else ())
+        self._show_progress(self.session.progress)
         self.parts.top.show_outputs(card)
         self.parts.right.show_engine(card, is_loading=is_loading)
         self.display.show_engine()
         if card is not None:
             self.parts.left.suggest_windows(card.window_us / 1000, card.stride_us / 1000)
+
+    def _show_progress(self, text: str) -> None:
+        """Show what loading an engine is doing, as long as it does."""
+        messages = self.parts.messages
+        if text:
+            messages.show_message(text, "note")
+        elif messages.text == self._progress:
+            messages.hide()
+        self._progress = text
 
     # Sources
 
@@ -162,7 +173,7 @@ class MainWindow(QMainWindow):
         elif self.session.open(
             text, is_looping=self.preferences.is_looping, speed=self.actions_.speed
         ):
-            self.parts.messages.hide()
+            self.display.hide_message()
             if kind_of(text) == "recording":
                 path = str(Path(text).resolve())
                 self.prefer(last_folder=str(Path(path).parent))

@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli import UserError
+from app.output_file import check_suffix, check_writable
+from app.trace import Trace, tracing
 
 if TYPE_CHECKING:
     from app.bench.row import Row
@@ -27,36 +29,60 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--engine", type=Path, metavar="E", help="default: the one that ships with Saccade"
     )
     parser.add_argument("--json", action="store_true", help="one JSON object instead of a table")
-    parser.add_argument(
+    sections = parser.add_mutually_exclusive_group()
+    sections.add_argument(
+        "--gpu", action="store_true",
+        help="only the GPU's table: raw events to decoded predictions by each way that starts",
+    )  # fmt: skip
+    sections.add_argument(
         "--only", nargs="+", metavar="SECTION",
         help="sections to run, such as: engine pipeline; default: all",
+    )  # fmt: skip
+    parser.add_argument(
+        "--trace", type=Path, metavar="OUT.json",
+        help="what each thread did when, in the sections that run pipelines: for ui.perfetto.dev",
     )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
     """Measure and print."""
-    machine = machine_line()
+    sections = _sections(args)
+    machine = f"{machine_line()}, {_gpu_line()}" if args.gpu else machine_line()
     if not args.json:
         print(machine)  # noqa: T201
     found = []
-    for row in _rows(args):
-        found.append(row)
-        if not args.json:
-            _print(row, is_new=len(found) < 2 or found[-2].section != row.section)
+    with tracing(args.trace) as trace:
+        for row in _rows(args, sections, trace):
+            found.append(row)
+            if not args.json:
+                _print(row, is_new=len(found) < 2 or found[-2].section != row.section)
     if args.json:
         values = [{**dataclasses.asdict(row), "ratio": row.ratio} for row in found]
         print(json.dumps({"machine": machine, "rows": values}, indent=1))  # noqa: T201
     return 0
 
 
-def _rows(args: argparse.Namespace) -> Iterator[Row]:
-    from app.bench.sections import SECTIONS, Request
+def _sections(args: argparse.Namespace) -> list[str]:
+    """Return the sections to run; refuse what cannot work before anything slow happens."""
+    from app.bench.sections import SECTIONS, TRACED
 
     unknown = sorted(set(args.only or ()) - set(SECTIONS))
     if unknown:
         raise UserError(f"no section {', '.join(unknown)}: choose from {', '.join(SECTIONS)}")
-    request = Request(recording=args.input, engine=args.engine)
-    for section in args.only or SECTIONS:
+    sections = ["gpu"] if args.gpu else args.only or list(SECTIONS)
+    if args.trace:
+        check_suffix(args.trace, "the trace", ".json")
+        check_writable(args.trace, overwrite=True)
+        if not set(sections) & set(TRACED):
+            raise UserError(f"--trace needs one of the sections {', '.join(TRACED)}")
+    return sections
+
+
+def _rows(args: argparse.Namespace, sections: list[str], trace: Trace) -> Iterator[Row]:
+    from app.bench.sections import SECTIONS, Request
+
+    request = Request(recording=args.input, engine=args.engine, trace=trace, is_gpu_wanted=args.gpu)
+    for section in sections:
         yield from SECTIONS[section](request)
 
 
@@ -71,6 +97,15 @@ def machine_line() -> str:
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
     return f"{model}, {cores} cores{load}, {system}"
+
+
+def _gpu_line() -> str:
+    """Return the GPU's name, or that there is none."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return "no GPU: its paths run on the CPU"
+    return f"{torch.cuda.get_device_name()}, torch {torch.__version__}"
 
 
 def _print(row: Row, *, is_new: bool) -> None:

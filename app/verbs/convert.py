@@ -13,7 +13,8 @@ from typing import Any
 
 from app.cli import UserError
 from app.output_file import check_writable
-from events.recordings.open import open_recording
+from app.sizes import add_sensor_argument
+from events.recordings.open import open_recording, sensor_note
 from events.recordings.recording import Recording
 from events.recordings.writers import WRITER_FORMATS, Writer, WriterFormat
 
@@ -30,6 +31,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--compression", choices=names, help="default: lz4 for .aedat4, blosc for .h5"
     )
+    add_sensor_argument(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 
@@ -45,19 +47,22 @@ def run(args: argparse.Namespace) -> int:
             f"{output.suffix} is not compressed by {compression}: give one of "
             f"{', '.join(form.compressions)}"
         )
-    with open_recording(args.input) as recording:
+    with open_recording(args.input, args.sensor) as recording:
         _check_output(args.input, output, args.overwrite)
         num_events, left_out = _convert(recording, output, form, compression)
         sizes = recording.path.stat().st_size, output.stat().st_size
+        notes = [sensor_note(recording, args.sensor)]
         damage = recording.damage
     print(  # noqa: T201
         f"{output}: {num_events:,} events, {sizes[1] / 1e6:.2f} MB (from {sizes[0] / 1e6:.2f} MB)"
     )
     if left_out:
         what = ", ".join(f"{number:,} {kind}" for kind, number in left_out.items())
-        print(f"saccade: left out, since {output.suffix} cannot hold it: {what}", file=sys.stderr)  # noqa: T201
+        notes.append(f"left out, since {output.suffix} cannot hold it: {what}")
     if not damage.is_clean:
-        print(f"saccade: {args.input} is damaged: {damage}", file=sys.stderr)  # noqa: T201
+        notes.append(f"{args.input} is damaged: {damage}")
+    for note in filter(None, notes):
+        print(f"saccade: {note}", file=sys.stderr)  # noqa: T201
     return 0
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 from app.cli import EXIT_INTERRUPTED, UserError
 from app.output_file import check_suffix, check_writable
 from app.verbs.gui import add_window_arguments
+from export.providers.provider import PROVIDERS
 
 if TYPE_CHECKING:
     from app.agreement import Figures
@@ -24,7 +25,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add the options of `saccade demo`."""
     parser.add_argument("--seed", type=_seed, default=0, help="another seed, another scene")
     parser.add_argument("--engine", metavar="E", help="engine file; default: Saccade's own")
-    parser.add_argument("--provider", choices=("auto", "cpu", "cuda", "tensorrt"), default="auto")
+    parser.add_argument("--provider", choices=PROVIDERS, default="auto")
     parser.add_argument(
         "--headless",
         action="store_true",
@@ -74,7 +75,7 @@ def _film(args: argparse.Namespace) -> int:
     output = args.output or DEFAULT_OUTPUT
     check_suffix(output, "the film", ".mp4")
     check_writable(output, overwrite=True)
-    engine = load_engine(args.engine, args.provider)
+    engine = load_engine(args.engine, args.provider, _say)
     if not engine.card.tasks:
         engine.close()
         raise UserError(
@@ -82,7 +83,7 @@ def _film(args: argparse.Namespace) -> int:
             f"with `saccade gui synthetic:{args.seed} --engine {args.engine}`"
         )
     for note in engine.notes:
-        print(f"saccade: {note}", file=sys.stderr)  # noqa: T201
+        _say(note)
     try:
         with interrupt_flag() as interrupted:
             figures = _compare_all(engine, args.seed, args.seconds, output, interrupted.is_set)
@@ -91,6 +92,10 @@ def _film(args: argparse.Namespace) -> int:
     print(_summary(figures, engine, args.seed))  # noqa: T201
     print(f"film: {output}")  # noqa: T201
     return EXIT_INTERRUPTED if interrupted.is_set() else 0
+
+
+def _say(line: str) -> None:
+    print(f"saccade: {line}", file=sys.stderr)  # noqa: T201
 
 
 def _compare_all(

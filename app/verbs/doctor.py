@@ -11,17 +11,21 @@ from rich.console import Console
 from rich.text import Text
 
 from app.checks.check import Check, Verdict
+from app.checks.choice import check_choice
 from app.checks.libraries import check_libraries
 from app.checks.machine import check_machine
 from app.checks.providers import check_providers
+from app.checks.tensorrt import check_tensorrt
 from app.checks.window import check_window
 from app.cli import EXIT_FAILED
 
 GROUPS: tuple[Callable[[], Iterator[Check]], ...] = (
     check_libraries,
     check_providers,
+    check_tensorrt,
     check_window,
     check_machine,
+    check_choice,
 )
 STYLES = {Verdict.OK: "green", Verdict.WARN: "yellow", Verdict.FAIL: "bold red"}
 

@@ -3,110 +3,230 @@
 from __future__ import annotations
 
 import argparse
-import os
+import json
 import sys
-import threading
-from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.cli import UserError
-from app.interrupt import interrupt_flag
 from app.output_file import check_suffix, check_writable
-from app.sizes import check_input_size, width_and_height
+from app.sizes import add_sensor_argument, check_input_size, width_and_height
+from export.providers.provider import PROVIDERS
 
 if TYPE_CHECKING:
-    from export.parity import Grid
+    from export.calibration import Calibration
+    from export.sensitivity import Sensitivity
+    from export.variant import Variant
+    from models.card import ModelCard
 
-DEFAULT_NUM_WINDOWS = 32
+DEFAULT_RECORDING = "synthetic:0"
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's options."""
-    parser.add_argument("model", type=Path, help="a model file (.safetensors)")
-    parser.add_argument("-o", "--output", type=Path, required=True, help="engine to write (.onnx)")
-    precision = parser.add_mutually_exclusive_group()
-    precision.add_argument("--fp16", action="store_true", help="half precision inside, for GPUs")
-    precision.add_argument("--int8", action="store_true", help="int8 matrix products, for CPUs")
     parser.add_argument(
-        "--recording", metavar="INPUT", default="synthetic:0",
-        help="what to compare engine and model on (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--windows", type=int, default=DEFAULT_NUM_WINDOWS, metavar="N",
-        help="windows to compare on (default: %(default)s)",
-    )  # fmt: skip
+        "model", type=Path, help="a model file (.safetensors); with --check, an engine"
+    )
+    parser.add_argument("-o", "--output", type=Path, help="engine to write (.onnx or .trt)")
     parser.add_argument(
         "--input-size", metavar="WxH", type=width_and_height,
         help="of the engine's input; default: what the model was trained on",
     )  # fmt: skip
+    parser.add_argument("--opset", type=int, choices=(18, 19, 20), default=20)
     parser.add_argument("--overwrite", action="store_true", help="replace an existing engine")
+    _add_precision(parser)
+    _add_forms(parser)
+    _add_comparison(parser)
+
+
+def _add_precision(parser: argparse.ArgumentParser) -> None:
+    precision = parser.add_mutually_exclusive_group()
+    precision.add_argument("--fp16", action="store_true", help="half precision inside, for GPUs")
+    precision.add_argument("--int8", action="store_true", help="int8 where it does little harm")
+    parser.add_argument(
+        "--for", dest="target", choices=("cpu", "tensorrt"),
+        help="what is to run an int8 engine; default: cpu, or tensorrt for a .trt",
+    )  # fmt: skip
+    parser.add_argument(
+        "--calibration", nargs="+", metavar="INPUT",
+        help="what int8 is calibrated on; default: synthetic scenes, and the recording if given",
+    )  # fmt: skip
+    parser.add_argument(
+        "--int8-budget", type=float, metavar="E",
+        help="largest error that int8 in one layer may bring, in an output's own spread",
+    )  # fmt: skip
+    parser.add_argument(
+        "--report", type=Path, metavar="FILE.json", help="write what int8 does to each layer"
+    )
+
+
+def _add_forms(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--dynamic", action="store_true", help="leave batch, height and width of the input open"
+    )
+    parser.add_argument(
+        "--streaming", action="store_true",
+        help="let the engine remember earlier windows; needs a model with a temporal part",
+    )  # fmt: skip
+    parser.add_argument(
+        "--max-gap-ms", type=int, metavar="MS",
+        help="of a streaming engine: longest time without a window that is not forgotten",
+    )  # fmt: skip
+    parser.add_argument(
+        "--events", metavar="WxH", type=width_and_height,
+        help="take raw events of a sensor of this size; the grid is made inside, on a GPU",
+    )  # fmt: skip
+    parser.add_argument(
+        "--decoded", action="store_true",
+        help="with --events: give labels and depth at the sensor's pixels",
+    )  # fmt: skip
+    parser.add_argument(
+        "--compute-capability", nargs="+", default=[], metavar="X.Y",
+        help="GPUs that a .trt is for, such as 8.6 8.9; default: this one's, or all RTX GPUs",
+    )  # fmt: skip
+
+
+def _add_comparison(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument(
+        "--recording", metavar="INPUT", default=DEFAULT_RECORDING,
+        help="what to compare engine and model on (default: %(default)s)",
+    )  # fmt: skip
+    add_sensor_argument(parser)
+    parser.add_argument(
+        "--windows", type=int, metavar="N",
+        help="windows to compare on; default: 32, of a streaming engine 200",
+    )  # fmt: skip
+    check = parser.add_argument_group("an engine that is there already")
+    check.add_argument("--check", action="store_true", help="compare it again, write nothing")
+    check.add_argument(
+        "--model", dest="compare_with", type=Path, metavar="M", help="its model file"
+    )
+    check.add_argument(
+        "--provider", choices=PROVIDERS, default="cpu", help="what runs it (default: %(default)s)"
+    )
 
 
 def run(args: argparse.Namespace) -> int:
     """Write the engine if it agrees with its model; 1 if not."""
     _check(args)
+    if args.check:
+        from app.engine_check import check
+
+        return check(args)
+    from app.engine_export import write_proven
     from events.sources.open import open_source
-    from export.backends import onnxruntime
-    from export.backends.eager import EagerEngine
-    from export.onnx_graph import write_onnx
-    from export.parity import Tolerance, compare_engines
-    from export.stretch import grids_of
+    from export.variant import build_variant
     from models.model_file import load_model
 
-    source = open_source(args.recording)  # its libraries load now: Ctrl-C there ends at once
-    # The engine gets its name only once it has passed.
-    unproven = args.output.with_name(f".{args.output.stem}.unproven.onnx")
-    try:
-        _say(f"reading {args.model}")  # once: a training may replace it meanwhile
-        module, card = load_model(args.model)
-        if args.input_size:
-            width, height = args.input_size
-            card = replace(card, input_width=width, input_height=height)
-            check_input_size(card, module.encoder.strides[-1])
-        tolerance = Tolerance.half() if args.fp16 else Tolerance()
-        _say(f"exporting {card.name}{' in half precision' if args.fp16 else ''}")
-        card = replace(card, precision="fp16" if args.fp16 else "fp32")
-        write_onnx(module, card, unproven)
-        if args.int8:
-            from export.quantize import to_int8
-
-            tolerance = Tolerance.quantized()
-            _say("quantising MatMul and Gemm to int8")
-            to_int8(unproven, unproven)
-        _say(f"comparing engine and model on {args.recording}")
-        grids = grids_of(source, card, args.windows)
-        engine = onnxruntime.load(unproven, provider="cpu")
-        with interrupt_flag() as interrupted:  # an exception may get lost in a runtime's callback
-            report = compare_engines(EagerEngine(module, card), engine, _until(interrupted, grids))
-        _say(str(report))
-        failures = report.failures(tolerance)
-        if failures:
-            raise UserError(
-                f"{args.output} was not written, it disagrees with the model: {'; '.join(failures)}"
-            )
-        os.replace(unproven, args.output)
-    finally:
-        unproven.unlink(missing_ok=True)
+    open_source(args.recording, args.sensor)  # its libraries load now: Ctrl-C there ends at once
+    variant = _variant(args)
+    _say(f"reading {args.model}")  # once: a training may replace it meanwhile
+    module, card = load_model(args.model)
+    if args.input_size:
+        width, height = args.input_size
+        card = replace(card, input_width=width, input_height=height)
+        check_input_size(card, module.encoder.strides[-1])
+    if args.events:
+        card = replace(card, input="events", sensor=args.events, is_decoded=args.decoded)
+    card = _streaming(card, args)
+    calibration = _calibration(args, card) if args.int8 else None
+    _say(f"exporting {card.name} in {variant.precision}, opset {variant.opset}")
+    built = build_variant(module, card, variant, calibration, progress=_say_layer)
+    for part, reason in built.report.get("kept_in_fp32", {}).items():
+        _say(f"in fp32: {part}: {reason}")
+    write_proven(args, module, built, _say)
+    if args.report:
+        args.report.write_text(json.dumps(built.report, indent=1) + "\n")
     _say(f"wrote {args.output} ({args.output.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 
+def _variant(args: argparse.Namespace) -> Variant:
+    from export.quantize import DEFAULT_BUDGET
+    from export.variant import Variant
+
+    return Variant(
+        precision="int8" if args.int8 else "fp16" if args.fp16 else "fp32",
+        target=args.target or ("tensorrt" if args.output.suffix == ".trt" else "cpu"),
+        opset=args.opset,
+        is_dynamic=args.dynamic,
+        budget=DEFAULT_BUDGET if args.int8_budget is None else args.int8_budget,
+    )
+
+
+def _streaming(card: ModelCard, args: argparse.Namespace) -> ModelCard:
+    """Return the card of an engine that remembers, if it is to."""
+    if args.streaming and not card.temporal:
+        raise UserError(
+            f"{args.model} has no part that remembers: leave --streaming out, or train a model "
+            "that has one, such as `saccade train default_streaming`"
+        )
+    card = replace(card, is_streaming=card.is_streaming or args.streaming)
+    if card.is_streaming and args.int8:
+        raise UserError("--int8 is of engines that remember nothing: leave it out, or --fp16")
+    if card.is_streaming and args.decoded:
+        raise UserError("--decoded is of engines that remember nothing: leave it out")
+    if args.max_gap_ms is None:
+        return card
+    if not card.is_streaming:
+        raise UserError("--max-gap-ms goes with --streaming: this engine remembers nothing")
+    return replace(card, max_gap_us=1_000 * args.max_gap_ms)
+
+
+def _calibration(args: argparse.Namespace, card: ModelCard) -> Calibration:
+    """Return the windows that int8 is calibrated on: those asked for, or the stated mix."""
+    from events.sources.open import open_source
+    from export.calibration import DEFAULT_INPUTS, read_calibration
+
+    own = [] if args.recording == DEFAULT_RECORDING else [args.recording]
+    inputs = args.calibration or [*DEFAULT_INPUTS, *own]
+    _say(f"calibrating int8 on {', '.join(inputs)}")
+    return read_calibration(inputs, card, open_source)
+
+
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot work before anything slow happens."""
-    check_suffix(args.output, "the engine", ".onnx")
+    for name in ("windows", "max_gap_ms"):
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise UserError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+    if args.check:
+        return
+    if args.compare_with is not None:
+        raise UserError("--model names the model of an engine to --check: leave it out")
+    if args.output is None:
+        raise UserError("give the engine to write with -o FILE.onnx, or --check one")
+    check_suffix(args.output, "the engine", ".onnx", ".trt")
     check_writable(args.output, overwrite=args.overwrite)
-    if args.windows < 1:
-        raise UserError(f"--windows must be at least 1, got {args.windows}")
+    _check_int8(args)
+    if args.decoded and not args.events:
+        raise UserError("--decoded needs the sensor: give --events WxH too")
+    if args.output.suffix == ".trt":
+        from export.trt.device import find_gpu
+        from export.trt.target import choose_target
+
+        choose_target(_variant(args).float_precision, find_gpu(), tuple(args.compute_capability))
+    elif args.compute_capability:
+        raise UserError(f"--compute-capability goes with *.trt, got {args.output}")
 
 
-def _until(interrupted: threading.Event, grids: Iterable[Grid]) -> Iterator[Grid]:
-    """Yield the grids; raise KeyboardInterrupt at the next one after a Ctrl-C."""
-    for grid in grids:
-        if interrupted.is_set():
-            raise KeyboardInterrupt
-        yield grid
+def _check_int8(args: argparse.Namespace) -> None:
+    for name in ("calibration", "int8_budget", "report"):
+        if getattr(args, name) is not None and not args.int8:
+            raise UserError(f"--{name.replace('_', '-')} is of int8 engines: add --int8")
+    if args.target is not None and not args.int8:
+        raise UserError(f"--for {args.target} is of int8 engines: add --int8")
+    if args.int8 and args.events:
+        raise UserError("--int8 is of engines that take grids: leave it out, or --events")
+    if args.report:
+        check_suffix(args.report, "the report", ".json")
+        check_writable(args.report, overwrite=args.overwrite)
+
+
+def _say_layer(row: Sensitivity) -> None:
+    kept = f"  kept in floating point: {row.kept_because}" if row.kept_because else ""
+    _say(f"  {row.layer.operator:<7}{row.layer.name:<36}{row.error:8.4f}{kept}")
 
 
 def _say(line: str) -> None:

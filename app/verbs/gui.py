@@ -4,10 +4,16 @@ from __future__ import annotations
 
 import argparse
 import math
+from collections.abc import Callable
 from pathlib import Path
 
-from app.sizes import width_and_height
+from app.capture_option import add_capture_option
+from app.cli import UserError
+from app.sizes import add_sensor_argument, width_and_height
+from events.packet import SensorSize
 from events.sources.open import FORMS, open_source
+from events.sources.source import Source
+from export.providers.provider import PROVIDERS
 
 MAX_WAIT_S = 3600.0
 
@@ -20,9 +26,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="INPUT",
         help=FORMS,
     )
+    add_sensor_argument(parser)
     parser.add_argument("--engine", metavar="E", help="engine file; default: Saccade's own")
-    parser.add_argument("--provider", choices=("auto", "cpu", "cuda", "tensorrt"))
+    parser.add_argument("--provider", choices=PROVIDERS)
     parser.add_argument("--light", action="store_true", help="light theme")
+    add_capture_option(parser)
     add_window_arguments(parser)
 
 
@@ -70,6 +78,8 @@ def window_size(text: str) -> tuple[int, int]:
 
 def run(args: argparse.Namespace) -> int:
     """Show the window until it is closed."""
+    if args.sensor is not None and not args.input:
+        raise UserError("--sensor is of the recording that is named before it: name one")
     from app.ui.application import GuiOptions, run_gui
 
     options = GuiOptions(
@@ -81,4 +91,22 @@ def run(args: argparse.Namespace) -> int:
         screenshot=args.screenshot,
         after_s=args.after_s,
     )
-    return run_gui(options, open_source)
+    return run_gui(options, opener(args.input, args.sensor, in_child=args.capture_process))
+
+
+def opener(
+    named: str | None, sensor: SensorSize | None, *, in_child: bool
+) -> Callable[[str], Source]:
+    """Return what opens the window's inputs.
+
+    Args:
+        named: The input that the command line names.
+        sensor: Of that one, however often it is opened; not of others.
+        in_child: Whether cameras are read in a child process.
+    """
+
+    def open_(text: str) -> Source:
+        is_named = named is not None and Path(text).resolve() == Path(named).resolve()
+        return open_source(text, sensor if is_named else None, in_child=in_child)
+
+    return open_

@@ -9,7 +9,8 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.cli import EXIT_FAILED
-from events.recordings.open import open_recording
+from app.sizes import add_sensor_argument
+from events.recordings.open import open_recording, sensor_note
 from events.recordings.summary import Summary, summarize
 
 _UNIX_US = 946_684_800_000_000
@@ -19,14 +20,18 @@ _UNIX_US = 946_684_800_000_000
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Declare the options of `saccade info`."""
     parser.add_argument("file", metavar="FILE", help="a recording")
+    add_sensor_argument(parser)
     parser.add_argument("--json", action="store_true", help="print one JSON object")
 
 
 def run(args: argparse.Namespace) -> int:
     """Print the summary of a recording; 1 if something in it could not be read."""
-    with open_recording(args.file) as recording:
+    with open_recording(args.file, args.sensor) as recording:
         summary = summarize(recording)
+        note = sensor_note(recording, args.sensor)
     print(json.dumps(_as_json(summary)) if args.json else _as_text(summary))  # noqa: T201
+    if note:
+        print(f"saccade: {note}", file=sys.stderr)  # noqa: T201
     if summary.damage.is_clean:
         return 0
     print(f"saccade: {summary.path} is damaged: {summary.damage}", file=sys.stderr)  # noqa: T201

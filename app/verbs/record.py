@@ -13,10 +13,12 @@ from rich.console import Console
 from rich.live import Live
 from rich.text import Text
 
+from app.capture_option import add_capture_option
 from app.cli import EXIT_INTERRUPTED
 from app.interrupt import interrupt_flag
 from app.output_file import check_suffix, check_writable
 from app.recorder import FileRecorder, default_path, refuse_input
+from app.sizes import add_sensor_argument
 from events.recordings.aedat4_writer import SUFFIX
 from events.recordings.compression import Compression
 from events.sources.open import open_source
@@ -39,9 +41,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X.aedat4",
         help="the file to write (default: named after the camera and the time)",
     )
+    add_sensor_argument(parser)
     parser.add_argument("--seconds", type=_seconds, metavar="S", help="stop after so long")
     names = [member.name.lower() for member in Compression]
     parser.add_argument("--compression", choices=names, default="lz4")
+    add_capture_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace an existing file")
 
 
@@ -51,7 +55,7 @@ def run(args: argparse.Namespace) -> int:
         check_suffix(args.output, "a recording", SUFFIX)
         refuse_input(args.output, args.input)
         check_writable(args.output, overwrite=args.overwrite)
-    with open_source(args.input) as source:
+    with open_source(args.input, args.sensor, in_child=args.capture_process) as source:
         if isinstance(source, Seekable):
             source.set_speed(math.inf)  # nobody watches: as fast as the disk takes it
         path = args.output or default_path(source.name)

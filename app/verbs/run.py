@@ -12,14 +12,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from app.capture_option import add_capture_option
 from app.cli import EXIT_INTERRUPTED, UserError
 from app.output_file import check_suffix
+from app.sizes import add_sensor_argument, width_and_height
 from events.sources.open import FORMS, open_source
+from export.providers.provider import PROVIDERS
 
 if TYPE_CHECKING:
     from app.pipeline import Pipeline
     from app.predictions import LineWriter
     from app.scene import Scene
+    from app.trace import Trace
 
     Writer = Callable[[Scene], None]
 
@@ -27,6 +31,7 @@ if TYPE_CHECKING:
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Add this verb's options."""
     parser.add_argument("input", metavar="INPUT", help=FORMS)
+    add_sensor_argument(parser)
     parser.add_argument(
         "-o",
         "--output",
@@ -43,8 +48,12 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("--engine", metavar="E", help="default: the one that ships with Saccade")
     parser.add_argument(
-        "--provider", choices=("auto", "cpu", "cuda", "tensorrt"), default="auto",
-        help="what runs the engine (default: %(default)s)",
+        "--provider", choices=PROVIDERS, default="auto",
+        help="what runs the engine; auto: the fastest here, measured once (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--input-size", metavar="WxH", type=width_and_height,
+        help="of the network's input, for an engine that takes any; default: the engine's",
     )  # fmt: skip
     parser.add_argument("--window-us", type=int, metavar="N", help="default: the engine's")
     parser.add_argument("--stride-us", type=int, metavar="N", help="default: the engine's")
@@ -53,6 +62,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--speed", type=_speed, default=math.inf, metavar="S",
         help="of a recording, 1 is its own; default: as fast as the engine",
     )  # fmt: skip
+    parser.add_argument(
+        "--trace", type=Path, metavar="OUT.json",
+        help="what each thread did when, for ui.perfetto.dev",
+    )  # fmt: skip
+    add_capture_option(parser)
     parser.add_argument("--overwrite", action="store_true", help="replace what exists")
 
 
@@ -63,9 +77,11 @@ def run(args: argparse.Namespace) -> int:
     from app.interrupt import interrupt_flag
     from app.pipeline import Pipeline, PipelineConfig
     from app.scene import PipelineState
+    from app.trace import tracing
     from events.windows import WindowConfig
 
-    engine = load_engine(args.engine, args.provider)
+    source = open_source(args.input, args.sensor, in_child=args.capture_process)
+    engine = load_engine(args.engine, args.provider, _say, input_size=args.input_size)
     for note in engine.notes:
         _say(note)
     windows = WindowConfig(
@@ -73,7 +89,6 @@ def run(args: argparse.Namespace) -> int:
         stride_us=args.stride_us or engine.card.stride_us,
     )
     config = PipelineConfig(windows=windows, keeps_every_scene=True, is_strict=True)
-    source = open_source(args.input)
     if hasattr(source, "set_speed"):
         source.set_speed(args.speed)
     assert windows.stride_us is not None
@@ -81,10 +96,11 @@ def run(args: argparse.Namespace) -> int:
     with (
         _writers(args, windows.stride_us, engine.card.depth_range_m) as (lines, writers),
         interrupt_flag() as interrupted,
-        Pipeline(source, engine, config) as pipeline,
+        tracing(args.trace) as trace,
+        Pipeline(source, engine, config, trace=trace) as pipeline,
     ):
         try:
-            _write_scenes(pipeline, writers, interrupted, args.max_windows)
+            _write_scenes(pipeline, writers, interrupted, args.max_windows, trace)
         finally:
             if pipeline.stats().num_windows or pipeline.state is not PipelineState.FAILED:
                 _say(_summary(pipeline, lines.num_lines, time.monotonic() - started_s))
@@ -99,8 +115,10 @@ def _check(args: argparse.Namespace) -> None:
             raise UserError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
     if args.video:
         check_suffix(args.video, "the video", ".mp4")
+    if args.trace:
+        check_suffix(args.trace, "the trace", ".json")
     outputs = [Path(args.output)] if args.output != "-" else []
-    outputs += [path for path in (args.video, args.arrays) if path]
+    outputs += [path for path in (args.video, args.arrays, args.trace) if path]
     given = Path(args.input)
     if len({path.resolve() for path in outputs}) < len(outputs):
         names = ", ".join(str(path) for path in outputs)
@@ -150,10 +168,17 @@ def _write_scenes(
     writers: list[Writer],
     interrupted: threading.Event,
     max_windows: int | None,
+    trace: Trace,
 ) -> None:
+    from app.scene import PipelineState
+
     for number, scene in enumerate(pipeline.scenes(until=interrupted), start=1):
-        for write in writers:
-            write(scene)
+        with trace.span("render", scene.index):
+            for write in writers:
+                write(scene)
+        if pipeline.state is not PipelineState.FAILED:  # else it is said at the end
+            while (message := pipeline.take_message()) is not None:
+                _say(message)
         if number == max_windows:
             return
 

@@ -6,6 +6,7 @@ import time
 from dataclasses import dataclass
 from typing import Protocol
 
+from events.live.controls import Control, Value
 from events.packet import EventArray, SensorSize
 
 
@@ -15,6 +16,8 @@ class Opened:
 
     name: str
     sensor: SensorSize
+    controls: tuple[Control, ...] = ()
+    """What a camera lets itself be set, with its values on opening."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -45,7 +48,11 @@ Report = Opened | Batch | Ended
 
 
 class Acquisition(Protocol):
-    """Reads one device or server. Calls come from one thread at a time."""
+    """Reads one device or server.
+
+    Calls come from one thread at a time, but for ``controls`` and ``set_control``: those are for
+    any thread.
+    """
 
     def connect(self) -> None:
         """Begin to connect; ``poll`` then tells of Opened, or of Ended."""
@@ -57,6 +64,18 @@ class Acquisition(Protocol):
 
     def close(self) -> None:
         """Let go of the device within 0.5 s; harmless when called twice."""
+        ...
+
+    def controls(self) -> list[Control]:
+        """Return what the open camera lets itself be set, with its present values."""
+        ...
+
+    def set_control(self, name: str, value: Value) -> Control:
+        """Set one control and return it as the camera then has it.
+
+        Raises:
+            ValueError: the camera is not open, has no such control, or it takes no such value.
+        """
         ...
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from events.live.acquisition import CLOSED, Batch, Ended, Opened, Report, monotonic_us
+from events.live.controls import Control, Value, controls, set_control
 from events.packet import EVENT_DTYPE, EventArray, SensorSize, join_events
 
 MAX_READ_S = 0.01
@@ -33,13 +34,13 @@ class DvReader:
             raise RuntimeError(
                 "it carries no event stream (frames, IMU and triggers need their own port)"
             )
-        self._device = device
+        self.device = device
         self.name = str(device.getCameraName())
         self.sensor = SensorSize(*size)
 
     @property
     def is_running(self) -> bool:
-        return bool(self._device.isRunning())
+        return bool(self.device.isRunning())
 
     def read(self) -> Batch:
         """Return everything that has come since the last read, for 10 ms at most."""
@@ -48,7 +49,7 @@ class DvReader:
         parts: list[EventArray] = []
         num_lost = 0
         while time.perf_counter() - started_s < MAX_READ_S:
-            store = self._device.getNextEventBatch()
+            store = self.device.getNextEventBatch()
             if store is None:
                 break
             if len(store):  # an empty store's numpy() and front() are traps
@@ -71,11 +72,6 @@ class DvAcquisition:
         self._open_device = open_device
         self._reader: DvReader | None = None
         self._opening: list[Report] = []
-
-    @property
-    def device(self) -> Any:
-        """The open ``dv_processing`` object, or None."""
-        return self._reader._device if self._reader else None
 
     def connect(self) -> None:
         try:
@@ -107,6 +103,16 @@ class DvAcquisition:
             time.sleep(IDLE_S)
         time.sleep(max(deadline_s - time.monotonic(), 0))
         return []
+
+    def controls(self) -> list[Control]:
+        reader = self._reader
+        return controls(reader.device) if reader else []
+
+    def set_control(self, name: str, value: Value) -> Control:
+        reader = self._reader
+        if reader is None:
+            raise ValueError(f"{name} cannot be set: the camera is not open")
+        return set_control(reader.device, name, value)
 
     def close(self) -> None:
         self._reader = None

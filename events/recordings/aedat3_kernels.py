@@ -12,7 +12,7 @@ import numpy.typing as npt
 from events.recordings.word_clock import ADDED, Rows, continued, signed
 
 HEADER_BYTES = 28
-SPECIAL, POLARITY = 0, 1
+SPECIAL, POLARITY, FRAME = 0, 1, 2
 EVENT_BYTES = 8
 _MAX_TYPE = 63
 _MAX_EVENT_BYTES = 1 << 26
@@ -45,7 +45,7 @@ def decode_aedat3(
                 position += 1
                 continue
             position += HEADER_BYTES
-            counts[2] += state[NUM_PASSED] > 0
+            counts[2] += state[NUM_PASSED] > 0 and state[TYPE] != FRAME
             continue
         num = min(state[NUM_LEFT], (len(data) - position) // EVENT_BYTES)
         if num == 0:
@@ -65,6 +65,17 @@ def decode_aedat3(
         position += num * EVENT_BYTES
         state[NUM_LEFT] -= num
     return position, n, m
+
+
+@numba.njit(cache=True, nogil=True)
+def find_header(data: npt.NDArray[np.uint8]) -> int:
+    """Return where the first header of a packet begins; where it could, if there is none."""
+    state = np.zeros(NUM_PASSED + 1, np.int64)
+    last = len(data) - HEADER_BYTES
+    for at in range(last + 1):
+        if _take_header(data, at, state):
+            return at
+    return max(last + 1, 0)
 
 
 @numba.njit(inline="always")

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from events.packet import EventArray
 from events.recordings import flatbuffer
 from events.recordings.flatbuffer import VECTOR_START, FlatBufferError
+from events.recordings.pixels import upper_bytes
 from events.recordings.recording import IMU_DTYPE, TRIGGER_DTYPE, Frame
 
 _USUAL_EVENTS_PREFIX = flatbuffer.vector_prefix(b"EVTS", 0, 0)[4:28]
@@ -31,6 +32,8 @@ _TRIGGER_RECORD = np.dtype(
     {"names": ["t", "kind"], "formats": ["<i8", "i1"], "offsets": [4, 12], "itemsize": 16}
 )
 _MAX_PIXELS = 1 << 26
+_VALUE_BYTES = {0: 1, 2: 2}
+"""Of the depths of OpenCV that are read: CV_8U and CV_16U."""
 
 
 def find_events(buffer: bytes | bytearray) -> memoryview:
@@ -73,7 +76,7 @@ def encode_events(events: EventArray) -> bytes:
 
 
 def decode_frame(buffer: bytes | bytearray) -> Frame:
-    """Return the image of a frame's buffer; 8-bit formats only.
+    """Return the image of a frame's buffer; of 16 bits a value its upper byte.
 
     Raises:
         FlatBufferError: The buffer does not hold such an image.
@@ -83,16 +86,21 @@ def decode_frame(buffer: bytes | bytearray) -> Frame:
     width, height = table.scalar(6, "<h", 0), table.scalar(7, "<h", 0)
     channels = (kind >> 3) + 1
     start, length = table.vector(10, 1)
-    if kind & 7 or not 1 <= channels <= 4:
-        raise FlatBufferError(f"pixel format {kind} is not one of 8 bits")
+    value_bytes = _VALUE_BYTES.get(kind & 7, 0)
+    if not value_bytes or not 1 <= channels <= 4:
+        raise FlatBufferError(f"pixel format {kind} is not one of 8 or 16 unsigned bits")
+    pixel_bytes = channels * value_bytes
     if (
         width < 0
         or height < 0
         or width * height > _MAX_PIXELS
-        or length != width * height * channels
+        or length != width * height * pixel_bytes
     ):
-        raise FlatBufferError(f"{length} bytes are not {width}x{height} pixels of {channels} bytes")
-    pixels = np.frombuffer(buffer, np.uint8, length, start) if length else np.empty(0, np.uint8)
+        raise FlatBufferError(
+            f"{length} bytes are not {width}x{height} pixels of {pixel_bytes} bytes"
+        )
+    data = memoryview(buffer)[start : start + length]
+    pixels = upper_bytes(data) if value_bytes == 2 else np.frombuffer(data, np.uint8)
     shape = (height, width) if channels == 1 else (height, width, channels)
     opened_us, closed_us = table.scalar(3, "<q", 0), table.scalar(4, "<q", 0)
     return Frame(

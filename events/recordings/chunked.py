@@ -10,7 +10,6 @@ from bisect import bisect_left
 from collections.abc import Iterable, Iterator
 from itertools import chain
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 import numpy as np
@@ -25,7 +24,7 @@ from events.recordings.event_checks import (
     with_true_polarity,
 )
 from events.recordings.packets import packet_of, packets_of
-from events.recordings.recording import MAX_QUIET_US, Damage, Frame, Stream
+from events.recordings.recording import MAX_QUIET_US, Damage, Frame, RecordingError, Stream
 
 
 class ChunkedRecording:
@@ -35,10 +34,14 @@ class ChunkedRecording:
         path: The file.
         chunks: Its events; closed with the recording.
         form: Format and compression in words.
-        sensor: Of events and frames.
+        sensor: Of events and frames; None is to guess it by ``Chunks.guess_sensor``.
         name: Of the stream of events.
         camera: Model and serial number.
         frames: Images beside the events, if any.
+        is_sensor_guessed: Whether the format has guessed the size that it gives.
+
+    Raises:
+        RecordingError: The size is not known, and cannot be guessed.
     """
 
     def __init__(
@@ -46,12 +49,21 @@ class ChunkedRecording:
         path: Path,
         chunks: Chunks,
         form: str,
-        sensor: SensorSize,
+        sensor: SensorSize | None,
         *,
         name: str = "events",
         camera: str = "",
         frames: Frames | None = None,
+        is_sensor_guessed: bool = False,
     ) -> None:
+        self._is_sensor_guessed = is_sensor_guessed or sensor is None
+        sensor = sensor or chunks.guess_sensor()
+        if sensor is None:
+            chunks.close()
+            raise RecordingError(
+                f"{path} holds no events and does not say its sensor's size: there is nothing to "
+                "see, but with --sensor WxH it opens"
+            )
         self._path, self._chunks, self._format = path, chunks, form
         self._sensor, self._camera, self._frames = sensor, camera, frames
         streams = [Stream(0, "events", name, camera, sensor)]
@@ -74,6 +86,10 @@ class ChunkedRecording:
     @property
     def sensor(self) -> SensorSize:
         return self._sensor
+
+    @property
+    def is_sensor_guessed(self) -> bool:
+        return self._is_sensor_guessed
 
     @property
     def camera(self) -> str:
@@ -157,12 +173,7 @@ class ChunkedRecording:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _span(self) -> tuple[int, int]:

@@ -9,12 +9,14 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from events.packet import EVENT_DTYPE, EventArray
+from events.packet import EVENT_DTYPE, EventArray, SensorSize
 from events.recordings.recording import Damage, Frame
+from events.recordings.sensor_guess import KNOWN_SENSORS, SensorGuess
 
 NO_EVENTS: EventArray = np.empty(0, EVENT_DTYPE)
 LAST_US = 2**62
 """Later than any event: a larger time is damage."""
+_SAMPLES = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +51,19 @@ class Chunks(ABC):
     def guess(self, t_us: int) -> int | None:
         """Return the chunk where ``t_us`` should lie by the file's own index, if it has one."""
         return None
+
+    def guess_sensor(self) -> SensorSize | None:
+        """Return the sensor's size, for a file that does not say it; None to give up.
+
+        As SensorGuess says, of all known cameras, from up to 32 chunks between the first and the
+        last. Events outside of it that come up later are dropped and counted.
+        """
+        guess = SensorGuess()
+        last = len(self) - 1
+        for number in sorted(set(np.linspace(0, last, _SAMPLES).astype(int).tolist())):
+            if 0 <= number <= last:
+                guess.add(self.read(number).events.view(np.int64).reshape(-1, 2))
+        return guess.size(KNOWN_SENSORS) or KNOWN_SENSORS[0]
 
     @property
     def damage(self) -> Damage:

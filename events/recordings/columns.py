@@ -10,30 +10,14 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from events.packet import EVENT_DTYPE, EventArray, SensorSize
+from events.packet import EVENT_DTYPE, EventArray
 from events.recordings.chunks import LAST_US, NO_EVENTS, Chunk, Chunks
 from events.recordings.recording import Damage
-from events.recordings.sensor_guess import SensorGuess
 
 ROWS_AT_ONCE = 1 << 16
 """Rows of a chunk: 1 MiB of events."""
 _OUTSIDE = 65_535
 """A coordinate that no sensor has, for those that do not fit 16 bits."""
-_SENSORS = (
-    SensorSize(128, 128),  # DVS128
-    SensorSize(240, 180),  # DAVIS240
-    SensorSize(304, 240),  # ATIS
-    SensorSize(320, 240),  # DVXplorer Lite
-    SensorSize(320, 320),  # Prophesee GenX320
-    SensorSize(346, 260),  # DAVIS346
-    SensorSize(480, 320),  # CeleX, Prophesee Gen3 HVGA
-    SensorSize(640, 480),  # DVXplorer, Prophesee Gen3 VGA
-    SensorSize(768, 640),  # CeleX-IV
-    SensorSize(1280, 720),  # Prophesee Gen4, IMX636
-    SensorSize(1280, 800),  # CeleX-V
-)
-_SAMPLES = 32
-
 _NAMES = {
     "t": r"(?:t|ts|time|times|timestamps?)(?:[_ \[(]+(s|sec|ms|us|µs|ns)[\])]?)?",
     "x": r"xs?|x_?pos|x_?coords?|cols?|columns?",
@@ -206,17 +190,3 @@ class ColumnChunks(Chunks):
 
     def close(self) -> None:
         self._close()
-
-
-def sensor_of(chunks: Chunks) -> SensorSize:
-    """Return the size of the sensor that the events are from, where their file does not say it.
-
-    As SensorGuess says, of all known cameras, from up to 32 chunks between the first and the last.
-    Events outside of it that come up later are dropped and counted.
-    """
-    guess = SensorGuess()
-    last = len(chunks) - 1
-    for number in sorted(set(np.linspace(0, last, _SAMPLES).astype(int).tolist())):
-        if 0 <= number <= last:
-            guess.add(chunks.read(number).events.view(np.int64).reshape(-1, 2))
-    return guess.size(_SENSORS) or _SENSORS[0]

@@ -10,14 +10,7 @@ import numpy as np
 from events.packet import SensorSize
 from events.recordings.chunked import ChunkedRecording
 from events.recordings.chunks import Frames
-from events.recordings.columns import (
-    Clock,
-    Column,
-    ColumnChunks,
-    ColumnNames,
-    clock_of,
-    sensor_of,
-)
+from events.recordings.columns import Clock, Column, ColumnChunks, ColumnNames, clock_of
 from events.recordings.hdf5_file import Hdf5File, guarded, size_of
 from events.recordings.recording import RecordingError
 
@@ -73,8 +66,8 @@ def open_group(
     camera: str = "",
     frames: Frames | None = None,
 ) -> ChunkedRecording:
-    """Return the recording, its sensor's size from the file, else given, else from its events."""
-    size = size_of(file.get(group), file.file) or sensor or sensor_of(chunks)
+    """Return the recording, its sensor's size from the file, else given, else guessed."""
+    size = size_of(file.get(group), file.file) or sensor
     return ChunkedRecording(file.path, chunks, form, size, name=group, camera=camera, frames=frames)
 
 

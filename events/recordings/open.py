@@ -64,6 +64,26 @@ def recording_suffixes() -> tuple[str, ...]:
     return tuple(sorted({suffix for made in recording_formats() for suffix in made.SUFFIXES}))
 
 
+def sensor_note(recording: Recording, given: SensorSize | None = None) -> str:
+    """Return one line on the sensor's size where the user should know of it; else nothing.
+
+    Args:
+        recording: An open one.
+        given: The size that it was opened with.
+    """
+    if recording.is_sensor_guessed:
+        return (
+            f"{recording.path} does not say its sensor's size: {recording.sensor} is guessed from "
+            "its events; if that is wrong, open it with --sensor WxH"
+        )
+    if given is not None and given != recording.sensor:
+        return (
+            f"{recording.path} says that its sensor has {recording.sensor} pixels: "
+            f"--sensor {given} is not used"
+        )
+    return ""
+
+
 def open_recording(path: str | Path, sensor: SensorSize | None = None) -> Recording:
     """Open a recording, its format told by its content and not by its name.
 

@@ -138,6 +138,11 @@ class Recording(Protocol):
     def sensor(self) -> SensorSize: ...
 
     @property
+    def is_sensor_guessed(self) -> bool:
+        """Whether nobody said the sensor's size, so that it was told from where events are."""
+        ...
+
+    @property
     def camera(self) -> str:
         """Model and serial number as recorded; may be empty."""
         ...

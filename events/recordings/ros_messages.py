@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import struct
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from events.packet import EventArray
 from events.recordings.columns import events_of_columns
@@ -27,6 +29,7 @@ _EVENT = np.dtype(
         "itemsize": 13,
     }
 )
+_LIBCAER_WRAP_US = 1 << 31
 _CHANNELS = {"mono8": 1, "8UC1": 1, "bgr8": 3, "8UC3": 3, "rgb8": 3, "bgra8": 4, "rgba8": 4}
 _REVERSED = {"rgb8": [2, 1, 0], "rgba8": [2, 1, 0, 3]}
 
@@ -69,6 +72,10 @@ class PackedEvents:
     """The bytes of an event_camera_msgs/EventPacket."""
 
     encoding: str
+    time_base_ns: int
+    """What the times of some encodings count from."""
+    byte_order: str
+    """Of the bytes' words: < or >."""
     data: memoryview
 
 
@@ -94,10 +101,44 @@ def decode_event_packet(data: Buffer) -> PackedEvents:
     """Return what an event_camera_msgs/EventPacket holds, still encoded."""
     reader = _Reader(data)
     reader.header_us()
-    reader.take("2I2Q")
+    _, _, _, time_base_ns = reader.take("2I2Q")
     encoding = bytes(reader.block()).decode(errors="replace")
-    reader.take("B")
-    return PackedEvents(encoding, reader.block())
+    (is_big_endian,) = reader.take("B")
+    return PackedEvents(encoding, time_base_ns, ">" if is_big_endian else "<", reader.block())
+
+
+def decode_mono(data: Buffer) -> EventArray:
+    """Return the (N,) events of a packet of 64-bit words: polarity, y, x and nanoseconds.
+
+    Raises:
+        MessageError: It is of another encoding, or ends amid a word.
+    """
+    packed, words = _words(data, "mono", "u8")
+    nanoseconds = packed.time_base_ns + (words & 0xFFFFFFFF).astype(np.int64)
+    return events_of_columns(
+        nanoseconds // 1000, words >> 32 & 0xFFFF, words >> 48 & 0x7FFF, words >> 63
+    )
+
+
+def decode_libcaer(data: Buffer) -> EventArray:
+    """Return the (N,) events of a packet of libcaer's pairs of 32 bits: address, microseconds.
+
+    Raises:
+        MessageError: It is of another encoding, or ends amid a pair.
+    """
+    packed, words = _words(data, "libcaer", "u4")
+    address, low_us = words.reshape(-1, 2).astype(np.int64).T
+    num_wraps = np.cumsum(np.diff(low_us, prepend=low_us[:1]) < -(_LIBCAER_WRAP_US >> 1))
+    t = packed.time_base_ns // 1000 + low_us + num_wraps * _LIBCAER_WRAP_US
+    return events_of_columns(t, address >> 17 & 0x7FFF, address >> 2 & 0x7FFF, address >> 1 & 1)
+
+
+def _words(data: Buffer, encoding: str, kind: str) -> tuple[PackedEvents, npt.NDArray[Any]]:
+    """Return a packet, and its bytes as words of a kind; there are always whole 8 bytes."""
+    packed = decode_event_packet(data)
+    if packed.encoding != encoding or len(packed.data) % 8:
+        raise MessageError(f"{len(packed.data)} bytes of {packed.encoding}")
+    return packed, np.frombuffer(packed.data, packed.byte_order + kind)
 
 
 def image_time_us(data: Buffer) -> int:

@@ -7,6 +7,20 @@ import numpy.typing as npt
 
 from events.packet import SensorSize
 
+KNOWN_SENSORS = (
+    SensorSize(128, 128),  # DVS128
+    SensorSize(240, 180),  # DAVIS240
+    SensorSize(304, 240),  # ATIS
+    SensorSize(320, 240),  # DVXplorer Lite
+    SensorSize(320, 320),  # Prophesee GenX320
+    SensorSize(346, 260),  # DAVIS346
+    SensorSize(480, 320),  # CeleX, Prophesee Gen3 HVGA
+    SensorSize(640, 480),  # DVXplorer, Prophesee Gen3 VGA
+    SensorSize(768, 640),  # CeleX-IV
+    SensorSize(1280, 720),  # Prophesee Gen4, IMX636
+    SensorSize(1280, 800),  # CeleX-V
+)
+"""Of formats that any camera's events may be in, smallest first."""
 _MAX_SIDE = 32_768
 _FEW = 10_000
 """One event in so many may lie outside of a known sensor: damage must not make it larger."""

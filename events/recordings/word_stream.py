@@ -17,9 +17,9 @@ import numpy.typing as npt
 
 from events.packet import EVENT_DTYPE, EventArray, SensorSize
 from events.recordings.chunked import ChunkedRecording
-from events.recordings.chunks import Chunk, Chunks
+from events.recordings.chunks import Chunk, Chunks, Frames
 from events.recordings.file_bytes import FileBytes
-from events.recordings.recording import TRIGGER_DTYPE, Damage, RecordingError, Stream
+from events.recordings.recording import TRIGGER_DTYPE, Damage, Stream
 from events.recordings.sensor_guess import SensorGuess
 
 CHUNK_BYTES = 1 << 17
@@ -132,6 +132,12 @@ class WordChunks(Chunks):
         """Return the time of a chunk's first event."""
         return self._places[number].first_us
 
+    def guess_sensor(self) -> SensorSize | None:
+        """Return the size by all events, of the sensors that write the format; None without any."""
+        guess = SensorGuess()
+        self.scan(guess)
+        return guess.size(self._decoder.known_sensors)
+
     def triggers(self, number: int) -> Rows:
         """Return the (M, 2) rows of time and kind in a chunk."""
         place = self._places[number]
@@ -174,11 +180,13 @@ class WordStreamRecording(ChunkedRecording):
         start: Where its header ends.
         decoder: Of its words.
         form: Format in words.
-        sensor: Its size; None is to infer it from the events (see SensorGuess).
+        sensor: Its size; None is to guess it from the events.
         camera: Model and serial number.
+        frames: Images beside the events, if any.
+        is_sensor_guessed: See ChunkedRecording.
 
     Raises:
-        RecordingError: The size is not known and there are no events to infer it from.
+        RecordingError: The size is not known and there are no events to guess it from.
     """
 
     def __init__(
@@ -190,18 +198,19 @@ class WordStreamRecording(ChunkedRecording):
         *,
         sensor: SensorSize | None,
         camera: str = "",
+        frames: Frames | None = None,
+        is_sensor_guessed: bool = False,
     ) -> None:
         self._words = WordChunks(path, start, decoder)
-        if sensor is None:
-            guess = SensorGuess()
-            self._words.scan(guess)
-            sensor = guess.size(decoder.known_sensors)
-            if sensor is None:
-                self._words.close()
-                raise RecordingError(
-                    f"{path} holds no events and does not say its sensor's size: nothing to see"
-                )
-        super().__init__(path, self._words, form, sensor, camera=camera)
+        super().__init__(
+            path,
+            self._words,
+            form,
+            sensor,
+            camera=camera,
+            frames=frames,
+            is_sensor_guessed=is_sensor_guessed,
+        )
 
     @property
     def streams(self) -> tuple[Stream, ...]:

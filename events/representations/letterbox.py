@@ -12,6 +12,8 @@ import numpy.typing as npt
 
 from events.packet import SensorSize
 
+Neighbours = tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]
+
 
 class Content(NamedTuple):
     """The part of the input that the sensor covers, in cells."""
@@ -54,9 +56,7 @@ class Axis(NamedTuple):
         pixels = doubled * self.denominator // (2 * self.numerator)
         return np.minimum(pixels, self.size - 1)
 
-    def neighbours(
-        self, size: int
-    ) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.float32]]:
+    def neighbours(self, size: int) -> Neighbours:
         """Return each pixel's two neighbours in an output of ``size`` and the second's weight.
 
         Half-pixel centres; positions stay inside the content, so that padding never bleeds in.
@@ -131,6 +131,14 @@ class Letterbox:
         """(content height,) sensor row under each content row."""
         return self._axes[0].pixels()
 
+    def neighbours(self, shape: tuple[int, ...]) -> tuple[Neighbours, Neighbours]:
+        """Return what rows and columns of the sensor lie between in a map of ``shape``, (h, w).
+
+        Of each axis: the first neighbour's index, the second's, and the second's weight.
+        """
+        self._check_divides(shape)
+        return _neighbours(self._axes, shape)
+
     def to_sensor_labels(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
         """Return for each sensor pixel, (H, W), the label of its cell in ``labels``.
 
@@ -150,8 +158,7 @@ class Letterbox:
         Args:
             image: (h, w) float, at the input's resolution or a divisor of it.
         """
-        self._check_divides(image.shape)
-        rows, columns = _neighbours(self._axes, image.shape)
+        rows, columns = self.neighbours(image.shape)
         top, bottom, bottom_weight = rows
         left, right, right_weight = columns
         out = np.empty((self.sensor.height, self.sensor.width), np.float32)
@@ -165,8 +172,7 @@ class Letterbox:
         Args:
             logits: (C, h, w) float with C <= 256, at the input's resolution or a divisor of it.
         """
-        self._check_divides(logits.shape[1:])
-        rows, columns = _neighbours(self._axes, logits.shape[1:])
+        rows, columns = self.neighbours(logits.shape[1:])
         top, bottom, bottom_weight = rows
         left, right, right_weight = columns
         cells = _read_only(np.moveaxis(logits, 0, -1).astype(np.float32, copy=False))
@@ -188,7 +194,7 @@ class Letterbox:
 
 
 @lru_cache(maxsize=32)
-def _neighbours(axes: tuple[Axis, Axis], shape: tuple[int, int]) -> tuple[Any, Any]:
+def _neighbours(axes: tuple[Axis, Axis], shape: tuple[int, ...]) -> tuple[Neighbours, Neighbours]:
     """Return the neighbours of rows and of columns in a map of ``shape``."""
     return axes[0].neighbours(shape[0]), axes[1].neighbours(shape[1])
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 from events.live.acquisition import CLOSED, Acquisition
 from events.live.child_acquisition import ChildAcquisition
-from events.live.controls import Control, Value, controls, set_control
+from events.live.controls import Control, Value
 from events.live.dv_reader import DvAcquisition
 from events.live.live_source import LiveSource
 from events.live.open_device import FoundCamera, find_cameras, open_camera
+from events.sources.source import SourceError
+
+OPEN_LIMIT_S = 10.0
+"""For a camera to be found, loaded with its firmware and opened in a child process."""
 
 
 class CameraSource(LiveSource):
@@ -25,13 +30,21 @@ class CameraSource(LiveSource):
 
         Args:
             serial: Its serial number, as ``discover`` tells; None for the first one.
-            in_child: Read it in a child process: steadier when this process is busy, but
-                its controls cannot be set then.
-            cameras: ``dv_processing.io.camera``, or what behaves like it.
+            in_child: Read it in a child process, through a ring of shared memory: steadier where
+                this process is busy.
+            cameras: ``dv_processing.io.camera``, or what behaves like it; in this process only.
+
+        Raises:
+            SourceError: there are no such child processes on this system.
         """
         name = f"camera:{serial}" if serial else "camera"
-        self._dv_acquisition = DvAcquisition(lambda: open_camera(serial, cameras))
-        acquisition: Acquisition = ChildAcquisition(name) if in_child else self._dv_acquisition
+        if in_child and os.name != "posix":
+            raise SourceError(f"{name}: reading in a child process needs Linux or macOS")
+        acquisition: Acquisition = (
+            ChildAcquisition(name, connect_limit_s=OPEN_LIMIT_S)
+            if in_child
+            else DvAcquisition(lambda: open_camera(serial, cameras))
+        )
         super().__init__(acquisition, name=name, reconnects=False)
 
     @staticmethod
@@ -41,8 +54,7 @@ class CameraSource(LiveSource):
 
     def controls(self) -> list[Control]:
         """Return what this camera lets itself be set, with its present values; any thread."""
-        device = self._dv_acquisition.device
-        return controls(device) if device is not None else []
+        return self._acquisition.controls()
 
     def set_control(self, name: str, value: Value) -> Control:
         """Set one control and return it as the camera then has it; any thread.
@@ -50,12 +62,11 @@ class CameraSource(LiveSource):
         Raises:
             ValueError: the camera has no such control, or the value is outside its range.
         """
-        device = self._dv_acquisition.device
-        if device is None:
-            raise ValueError(f"{name} cannot be set: the camera is not open in this process")
-        return set_control(device, name, value)
+        return self._acquisition.set_control(name, value)
 
     def _explain(self, reason: str) -> str:
         if reason == CLOSED:
             return f"{self.name} was unplugged: plug it in and open it again"
+        if "did not answer" in reason:
+            return f"{self.name} did not open within {OPEN_LIMIT_S:g} s: plug it in again"
         return reason

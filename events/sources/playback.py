@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import threading
 import time
-from types import TracebackType
 
 from events.sources.source import SourceState, SourceStatus
 
@@ -49,12 +48,7 @@ class Playback:
         self._anchor_s, self._anchor_us, self._num_packets = 0.0, start_us, 0
         self.set_speed(speed)
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
     @property

@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
-from types import TracebackType
 from typing import Self
 
 from events.packet import EventPacket, SensorSize
 from events.recordings.cursor import Cursor
-from events.recordings.open import open_recording
+from events.recordings.open import open_recording, sensor_note
 from events.recordings.recording import Recording, RecordingError
 from events.sources.playback import Playback
 from events.sources.source import SourceError, SourceStatus
@@ -27,11 +26,19 @@ class ReplaySource(Playback):
         path: The recording.
         speed: Event seconds per wall second; ``math.inf`` for as fast as packets are consumed.
         loop: Whether to start again at the end.
+        sensor: The sensor's size, used where the file does not say it; None is to guess it then.
     """
 
-    def __init__(self, path: str | Path, speed: float = 1.0, loop: bool = False) -> None:
+    def __init__(
+        self,
+        path: str | Path,
+        speed: float = 1.0,
+        loop: bool = False,
+        sensor: SensorSize | None = None,
+    ) -> None:
         super().__init__(speed=speed, is_looping=loop)
         self._path = Path(path)
+        self._given_sensor = sensor
         self._recording: Recording | None = None
         self._num_lost, self._message = 0, ""
 
@@ -56,21 +63,16 @@ class ReplaySource(Playback):
 
     def __enter__(self) -> Self:
         try:
-            self._recording = open_recording(self._path)
+            self._recording = open_recording(self._path, self._given_sensor)
             self._open(self._recording.start_us, self._recording.end_us)
         except RecordingError as error:
             self._close()
             raise SourceError(str(error)) from None
-        self._look_for_damage()
+        self._describe()
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
-        super().__exit__(kind, error, traceback)
+    def __exit__(self, *_: object) -> None:
+        self.stop()
         self._close()
 
     def packets(self) -> Iterator[EventPacket]:
@@ -88,7 +90,7 @@ class ReplaySource(Playback):
             except RecordingError as error:
                 raise SourceError(str(error)) from None
             if packet.num_lost:
-                self._look_for_damage()
+                self._describe()
                 self._num_lost += packet.num_lost
             position_us = packet.end_us
             if position_us != stop_us:
@@ -96,12 +98,15 @@ class ReplaySource(Playback):
             yield packet
 
     def _current_end_us(self) -> int:
-        self._look_for_damage()
+        self._describe()
         return self.recording.end_us
 
-    def _look_for_damage(self) -> None:
+    def _describe(self) -> None:
+        """Set the message: what the user should know of the sensor's size, and of damage."""
         damage = self.recording.damage
-        self._message = "" if damage.is_clean else f"damaged recording: {damage}"
+        notes = [sensor_note(self.recording, self._given_sensor)]
+        notes += [] if damage.is_clean else [f"damaged recording: {damage}"]
+        self._message = "; ".join(note for note in notes if note)
 
     def _close(self) -> None:
         if self._recording is not None:

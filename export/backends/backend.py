@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Protocol
+from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -12,8 +12,8 @@ import numpy.typing as npt
 from events.packet import EventPacket
 from models.card import ModelCard
 
-Outputs = Mapping[str, npt.NDArray[np.float32]]
-"""Raw outputs by task name, shaped as ModelCard says."""
+Outputs = Mapping[str, npt.NDArray[Any]]
+"""Outputs by name, shaped as ModelCard says."""
 
 
 class EngineError(Exception):
@@ -81,13 +81,35 @@ class Engine(Protocol):
     def close(self) -> None: ...
 
 
+@runtime_checkable
 class EventEngine(Engine, Protocol):
-    """An engine whose card takes raw events: it makes the representation on its device."""
+    """An engine that can take raw events: it makes the representation on its device."""
+
+    @property
+    def is_fed_events(self) -> bool:
+        """Whether windows should come as raw events: the card says so, or it is faster here."""
+        ...
+
+    def stage(self, packet: EventPacket) -> object:
+        """Begin to bring one window's events to the device: what ``run_staged`` takes, once.
+
+        One may run and another wait while the next is staged; one that waits may be dropped.
+
+        Raises:
+            EngineError: the engine takes events of another sensor.
+        """
+        ...
+
+    def run_staged(
+        self, staged: object, memory: Memory | None = None, *, elapsed: float = 1.0
+    ) -> Outputs:
+        """Return the outputs for a window that was staged; see ``run``."""
+        ...
 
     def run_events(
         self, packet: EventPacket, memory: Memory | None = None, *, elapsed: float = 1.0
     ) -> Outputs:
-        """Return the raw outputs for the events of one window: ``packet``'s span; see ``run``."""
+        """Return the outputs for the events of one window, ``packet``'s span; see ``run``."""
         ...
 
 
@@ -103,6 +125,15 @@ class Backend(Protocol):
         """Write an engine made from a model file; EngineError if it cannot be."""
         ...
 
-    def load(self, engine_path: Path, *, provider: str = "auto") -> Engine:
-        """Load an engine; EngineError for a bad file or a provider that is not of this backend."""
+    def load(
+        self,
+        engine_path: Path,
+        *,
+        provider: str = "auto",
+        input_size: tuple[int, int] | None = None,
+    ) -> Engine:
+        """Load an engine; EngineError for a bad file or a provider that is not of this backend.
+
+        ``input_size``, width and height, is for engines that take any; None is the card's.
+        """
         ...

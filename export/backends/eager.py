@@ -1,33 +1,87 @@
-"""Eager torch: runs a model file as it was trained; what other engines are compared with."""
+"""Torch: runs a model file without any other library, on the CPU or on a GPU.
+
+On the CPU, and as "cuda", it computes eagerly as it was trained: what other engines are compared
+with. As "torch" a GPU takes raw events, in half precision, by CUDA graphs: see DevicePath;
+"torch-compiled" compiles the network first, which takes a minute. What a streaming network
+remembers stays on the device; it is fed grids, and not compiled.
+"""
 
 from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
 import torch
-from torch import nn
+from torch import Tensor, nn
 
+from events.packet import EventPacket, SensorSize
+from events.representations.letterbox import Letterbox
 from export.backends.backend import EngineError, Memory, Outputs
+from export.device_path import DevicePath, on_device
+from export.engine_graph import OrderedOutputs
+from export.event_input import check_sensor
+from export.input_size import resized
+from export.replay import compiled
+from export.staging import Staged
+from export.stream_graph import stream_graph
 from models.card import CardError, ModelCard
+from models.device_decode import DeviceDecode, map_sizes
 from models.model_file import load_model
+from models.perception import Perception
 
 SUFFIX = ".safetensors"
+PROVIDERS = ("auto", "cpu", "cuda", "torch", "torch-compiled")
+
+
+class EagerMemory:
+    """The tensors that one stream of a module remembers."""
+
+    def __init__(self, module: Perception, card: ModelCard) -> None:
+        self._empty = module.empty_memory(1, card.input_height, card.input_width)
+        self.tensors = self._empty
+
+    def forget(self) -> None:
+        self.tensors = self._empty  # a step leaves what it was given as it is
 
 
 class EagerEngine:
-    """A module in eval mode on one device."""
+    """A module in eval mode on one device.
+
+    Args:
+        module: Of the card.
+        card: Where it takes raw events, the CPU makes their grid by the definition.
+        device: "cpu" or "cuda".
+        notes: What the user must know.
+        dtype: What the network computes in.
+        is_compiled: Whether to try torch.compile.
+    """
 
     def __init__(
-        self, module: nn.Module, card: ModelCard, device: str = "cpu", notes: tuple[str, ...] = ()
+        self,
+        module: nn.Module,
+        card: ModelCard,
+        device: str = "cpu",
+        notes: tuple[str, ...] = (),
+        *,
+        dtype: torch.dtype = torch.float32,
+        is_compiled: bool = False,
     ) -> None:
-        self._module = module.eval().to(device)
         self._card = card
         self._device = torch.device(device)
         self._notes = notes
+        self._dtype = dtype
+        self._is_compiled = is_compiled
+        self._module = module.eval()
+        self._on_device = module
+        if device != "cpu" or dtype != torch.float32:
+            self._on_device = on_device(module, card, self._device, dtype)
+        self._network: nn.Module | None = None
+        self._path: DevicePath | None = None
+        self._letterbox: Letterbox | None = None
 
     @property
     def card(self) -> ModelCard:
@@ -35,14 +89,25 @@ class EagerEngine:
 
     @property
     def provider(self) -> str:
-        return f"eager {'CPU' if self._device.type == 'cpu' else 'CUDA'}"
+        kind = "torch-compiled" if self._is_compiled else "eager"
+        if self._dtype == torch.float16:
+            kind = "torch-compiled fp16" if self._is_compiled else "torch fp16"
+        return f"{kind} {'CPU' if self._device.type == 'cpu' else 'CUDA'}"
 
     @property
     def notes(self) -> tuple[str, ...]:
-        return self._notes
+        return (*self._notes, *(self._path.notes if self._path else ()))
 
-    def new_memory(self) -> None:
-        return None
+    @property
+    def is_fed_events(self) -> bool:
+        is_fast = self._device.type == "cuda" and self._dtype == torch.float16
+        return self._card.input == "events" or (is_fast and not self._card.is_streaming)
+
+    def new_memory(self) -> EagerMemory | None:
+        if not self._card.is_streaming:
+            return None
+        assert isinstance(self._on_device, Perception)
+        return EagerMemory(self._on_device, self._card)
 
     def run(
         self, grid: npt.NDArray[np.float32], memory: Memory | None = None, *, elapsed: float = 1.0
@@ -52,14 +117,80 @@ class EagerEngine:
         if grid.shape != expected:
             raise ValueError(f"engine takes {expected}, got {grid.shape}")
         with torch.inference_mode():
-            outputs = self._module(torch.from_numpy(grid)[None].to(self._device))
-            return {name: outputs[name].float().cpu().numpy() for name in card.outputs}
+            grids = torch.from_numpy(grid)[None].to(self._device)
+            if self._network is None:
+                self._network = self._made_network(grids)
+            outputs = self._said(self._network, grids, memory or self.new_memory(), elapsed)
+            return {name: output.cpu().numpy() for name, output in outputs.items()}
+
+    def stage(self, packet: EventPacket) -> object:
+        card = self._card
+        if card.sensor is not None:
+            check_sensor(card, packet.sensor)
+        if self._device.type == "cpu" or card.is_streaming:
+            if self._letterbox is None or self._letterbox.sensor != packet.sensor:
+                self._letterbox = Letterbox(packet.sensor, card.input_height, card.input_width)
+            return card.spec.network_input(packet, self._letterbox)
+        if self._path is None or self._path.sensor != packet.sensor:
+            self._path = DevicePath(
+                self._on_device, card, packet.sensor, self._device,
+                dtype=self._dtype, is_compiled=self._is_compiled,
+            )  # fmt: skip
+            self._is_compiled = self._path.is_compiled
+        return self._path.stage(packet)
+
+    def run_staged(
+        self, staged: object, memory: Memory | None = None, *, elapsed: float = 1.0
+    ) -> Outputs:
+        if isinstance(staged, np.ndarray):
+            return self.run(staged, memory, elapsed=elapsed)
+        assert isinstance(staged, Staged)
+        assert self._path is not None
+        return self._path.run(staged)
+
+    def run_events(
+        self, packet: EventPacket, memory: Memory | None = None, *, elapsed: float = 1.0
+    ) -> Outputs:
+        return self.run_staged(self.stage(packet), memory, elapsed=elapsed)
+
+    def _said(
+        self, network: nn.Module, grids: Tensor, memory: Memory | None, elapsed: float
+    ) -> dict[str, Tensor]:
+        """Return the outputs by name, and take ``memory``, if any, a window further."""
+        names = self._card.outputs
+        if memory is None:
+            return dict(zip(names, network(grids), strict=True))
+        assert isinstance(memory, EagerMemory), f"a memory of another backend: {memory}"
+        since = torch.tensor([elapsed], device=self._device)
+        said = network(grids, since, *memory.tensors.values())
+        memory.tensors = dict(zip(memory.tensors, said[len(names) :], strict=True))
+        return dict(zip(names, said, strict=False))
 
     def on_cpu(self) -> EagerEngine:
         return EagerEngine(self._module, self._card)
 
     def close(self) -> None:
         """Drop nothing by hand: the module frees its memory with its last reference."""
+
+    def _made_network(self, example: torch.Tensor) -> nn.Module:
+        """Return what takes grids, and of a stream its memory, and gives the card's outputs."""
+        card, decode = self._card, None
+        network: nn.Module
+        if card.is_decoded and card.sensor:
+            letterbox = Letterbox(SensorSize(*card.sensor), card.input_height, card.input_width)
+            sizes = map_sizes(self._on_device(example.to(self._dtype)))
+            decode = DeviceDecode(card, letterbox, sizes)
+        if card.is_streaming:
+            assert isinstance(self._on_device, Perception)
+            network, _, _ = stream_graph(self._on_device, card, example, self._dtype, decode)
+            return network.eval()
+        network = OrderedOutputs(self._on_device, card.outputs, self._dtype, decode).eval()
+        network = network.to(self._device)
+        if self._is_compiled:
+            network, notes = compiled(network, example)
+            self._notes = (*self._notes, *notes)
+            self._is_compiled = not notes
+        return network
 
 
 def build(model_path: Path, engine_path: Path, *, progress: Callable[[str], None]) -> None:
@@ -71,20 +202,37 @@ def build(model_path: Path, engine_path: Path, *, progress: Callable[[str], None
         raise EngineError(f"cannot write {engine_path}: {error.strerror}") from None
 
 
-def load(engine_path: Path, *, provider: str = "auto") -> EagerEngine:
-    """Load a model file; ``provider`` is "auto", "cpu" or "cuda".
+def load(
+    engine_path: Path, *, provider: str = "auto", input_size: tuple[int, int] | None = None
+) -> EagerEngine:
+    """Load a model file.
+
+    Args:
+        engine_path: A .safetensors file.
+        provider: One of PROVIDERS; "auto" is "torch" on a GPU if there is one, else "cpu".
+        input_size: Width and height of its input; default: its card's.
 
     Raises:
-        EngineError: the file cannot be honoured, or there is no such provider.
+        EngineError: the file cannot be honoured, or there is no such provider or size.
     """
-    if provider not in ("auto", "cpu", "cuda"):
-        raise EngineError(f"eager torch runs on auto, cpu or cuda, got {provider!r}")
+    if provider not in PROVIDERS:
+        raise EngineError(f"torch runs on {', '.join(PROVIDERS)}, got {provider!r}")
     try:
         module, card = load_model(engine_path)
     except (CardError, OSError) as error:
         raise EngineError(str(error)) from None
+    if input_size is not None:  # a module takes any
+        open_card = replace(card, is_dynamic=True, size_multiple=module.encoder.strides[-1])
+        card = replace(resized(open_card, *input_size), is_dynamic=False, size_multiple=1)
     has_cuda = torch.cuda.is_available()
-    notes: tuple[str, ...] = ()
+    notes = card.notes
     if provider == "cuda" and not has_cuda:
-        notes = ("CUDA cannot be used (torch finds no GPU): running on the CPU",)
-    return EagerEngine(module, card, "cuda" if has_cuda and provider != "cpu" else "cpu", notes)
+        notes += ("CUDA cannot be used (torch finds no GPU): running on the CPU",)
+    return EagerEngine(
+        module,
+        card,
+        "cuda" if has_cuda and provider != "cpu" else "cpu",
+        notes,
+        dtype=torch.float16 if has_cuda and provider not in ("cpu", "cuda") else torch.float32,
+        is_compiled=provider == "torch-compiled",
+    )

@@ -15,7 +15,8 @@ import torch
 from torch import Tensor, nn
 
 from models.encoders.encoder import Encoder
-from models.transformer_encoder import TransformerConfig, TransformerEncoder, resized_positions
+from models.positions import resized_positions
+from models.transformer_encoder import TransformerConfig, TransformerEncoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -104,7 +105,7 @@ class ClipVisionEncoder(TransformerEncoder):
     ) -> tuple[Tensor, dict[str, Any]]:
         (positions_1TD,) = positions
         first = self.model.get_parameter("vision_model.embeddings.class_embedding")
-        tokens_BTD = torch.cat([first.expand(len(patches_BND), 1, -1), patches_BND], dim=1)
+        tokens_BTD = torch.cat([first.expand(patches_BND.shape[0], 1, -1), patches_BND], dim=1)
         norm = self.model.get_submodule("vision_model.pre_layrnorm")
         return norm(tokens_BTD + positions_1TD), {"attention_mask": None}
 

@@ -16,12 +16,8 @@ import torch
 from torch import Tensor, nn
 
 from models.encoders.encoder import Encoder
-from models.transformer_encoder import (
-    PositionMode,
-    TransformerConfig,
-    TransformerEncoder,
-    resized_positions,
-)
+from models.positions import PositionMode, resized_positions
+from models.transformer_encoder import TransformerConfig, TransformerEncoder
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -92,6 +88,10 @@ class DinoV2Encoder(TransformerEncoder):
         super().__init__(config, _make_model(config, num_channels), 1 + config.num_registers)
         default: PositionMode = "antialiased" if config.num_registers else "bicubic"
         self.position_mode = config.position_mode or default
+        if self.position_mode == "bilinear":
+            self.one_size_reason = (
+                "GEP's positions are interpolated at every size but the table's own"
+            )
 
     @property
     def patches(self) -> nn.Conv2d:
@@ -113,7 +113,7 @@ class DinoV2Encoder(TransformerEncoder):
         self, patches_BND: Tensor, positions: tuple[Tensor, ...]
     ) -> tuple[Tensor, dict[str, Any]]:
         (positions_1TD,) = positions
-        batch_size = len(patches_BND)
+        batch_size = patches_BND.shape[0]
         first = self.model.get_parameter("embeddings.cls_token") + positions_1TD[:, :1]
         parts = [first.expand(batch_size, -1, -1)]
         if self.num_prefix > 1:

@@ -111,7 +111,7 @@ class DinoV3Encoder(TransformerEncoder):
     def start(
         self, patches_BND: Tensor, positions: tuple[Tensor, ...]
     ) -> tuple[Tensor, dict[str, Any]]:
-        batch_size = len(patches_BND)
+        batch_size = patches_BND.shape[0]
         prefix = [self.model.get_parameter("embeddings.cls_token")]
         if self.num_prefix > 1:
             prefix.append(self.model.get_parameter("embeddings.register_tokens"))

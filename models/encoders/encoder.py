@@ -32,7 +32,7 @@ class Tokens:
     def map(self) -> Tensor:
         """(B, D, height, width): the patches as a feature map."""
         return self.patches_BND.transpose(1, 2).reshape(
-            len(self.patches_BND), -1, self.height, self.width
+            self.patches_BND.shape[0], -1, self.height, self.width
         )
 
     @property
@@ -48,6 +48,8 @@ class Encoder(nn.Module):
     """Channels of each feature map, finest first."""
     strides: tuple[int, ...]
     """Input pixels per cell of each feature map: each the one before or a multiple of it."""
+    one_size_reason: str | None = None
+    """Why an engine of this encoder can only be of one input size; None where it can be of any."""
     activation_checkpointing: bool = False
     """Compute blocks again in the backward pass instead of keeping what is inside them; a run sets
     it on the instance, so that it is no part of a model file."""

@@ -75,6 +75,7 @@ class SwinEncoder(MaskableEncoder):
     """Maps of the four stages; the last one is normalised."""
 
     strides = STRIDES
+    one_size_reason = "how its windows are padded and shifted is decided by the input's size"
 
     def __init__(self, config: Config, num_channels: int) -> None:
         super().__init__()

@@ -34,5 +34,9 @@ class Prompted(nn.Module):
         self.scale.fill_(scale)
 
     def forward(self, embedding_BE: Tensor) -> Tensor:
-        """Return (B, K) logits."""
-        return self.scale * normalize(embedding_BE, dim=-1) @ self.texts_KE.T
+        """Return (B, K) logits, in float32 whatever the encoder computes in.
+
+        A length is a sum of squares, which overflows float16.
+        """
+        directions_BE = normalize(embedding_BE.float(), dim=-1)
+        return self.scale.float() * directions_BE @ self.texts_KE.float().T

@@ -54,4 +54,5 @@ def _dice(probability_PC: Tensor, truth_P: Tensor) -> Tensor:
     num_pixels_C = summed(num_pixels_C)
     dice_C = 2 * overlap_C / (probability_C + num_pixels_C).clamp(min=1)
     occurs_C = num_pixels_C > 0
-    return 1 - dice_C[occurs_C].mean() if occurs_C.any() else dice_C.sum()
+    loss: Tensor = 1 - dice_C[occurs_C].mean() if occurs_C.any() else dice_C.sum()
+    return loss

@@ -15,15 +15,7 @@ from torch import Tensor
 from events.representations import count_map
 from models.card import ModelCard
 from models.encoders import clip_vision
-from models.official.layout import (
-    Source,
-    count_blocks,
-    first_prefix,
-    read_tensors,
-    shape_of,
-    third,
-    under,
-)
+from models.official.layout import Source, read_checkpoint, third
 from models.official.official import Published, build_model
 from models.perception import Perception
 
@@ -54,14 +46,11 @@ def read(path: Path) -> tuple[Perception, ModelCard]:
         FileNotFoundError: there is no such file.
         OfficialError: it is another kind of file, or a tensor is missing, unknown or misshapen.
     """
-    tensors = read_tensors(path, NESTED)
-    prefix = first_prefix(tensors, PREFIXES)
-    tower = f"{prefix}visual."
-    width, _, patch_size, _ = shape_of(tensors, f"{tower}conv1.weight", path, 4)
-    num_positions = shape_of(tensors, f"{tower}positional_embedding", path, 2)[0]
-    blocks = f"{tower}transformer.resblocks."
-    mlp_width = shape_of(tensors, f"{blocks}0.mlp.c_fc.weight", path, 2)[0]
-    depth = count_blocks(tensors, blocks)
+    checkpoint = read_checkpoint(path, NESTED, PREFIXES)
+    width, _, patch_size, _ = checkpoint.shape("visual.conv1.weight", 4)
+    num_positions = checkpoint.shape("visual.positional_embedding", 2)[0]
+    blocks = "visual.transformer.resblocks."
+    depth = checkpoint.num_blocks(blocks)
     image_size = round((num_positions - 1) ** 0.5) * patch_size
     sizes = {(768, 32): "b32", (1024, 14): "l14"}
     published = Published(
@@ -72,31 +61,28 @@ def read(path: Path) -> tuple[Perception, ModelCard]:
             depth=depth,
             num_attention_heads=max(width // HEAD_WIDTH, 1),
             patch_size=patch_size,
-            mlp_width=mlp_width,
+            mlp_width=checkpoint.shape(f"{blocks}0.mlp.c_fc.weight", 2)[0],
             image_size=image_size,
-            embedding_width=shape_of(tensors, f"{tower}proj", path, 2)[1],
+            embedding_width=checkpoint.shape("visual.proj", 2)[1],
         ),
         spec=count_map.published("event_clip"),
-        window_us=50_000,
-        stride_us=20_000,
         height=image_size,
         width=image_size,
         notes=NOTES,
     )
-    dropped = {
-        name: "of the frozen CLIP beside it" for name in tensors if not name.startswith(prefix)
-    }
-    text = tuple(prefix + name for name in TEXT_NAMES)
-    dropped |= {name: "of the text tower" for name in tensors if name.startswith(text)}
-    return build_model(published, path, tensors, under(tower, layout(depth)), dropped)
+    dropped = checkpoint.beside("of the frozen CLIP beside it")
+    text = tuple(checkpoint.prefix + name for name in TEXT_NAMES)
+    dropped |= {name: "of the text tower" for name in checkpoint.tensors if name.startswith(text)}
+    return build_model(published, checkpoint, checkpoint.named(layout(depth), "visual."), dropped)
 
 
 def layout(depth: int) -> dict[str, Source]:
     """Return where each parameter of our encoder is found among OpenAI's names of its tower."""
+    embeddings = "vision_model.embeddings"
     found = {
-        "vision_model.embeddings.class_embedding": Source("class_embedding"),
-        "vision_model.embeddings.patch_embedding.weight": Source("conv1.weight"),
-        "vision_model.embeddings.position_embedding.weight": Source("positional_embedding"),
+        f"{embeddings}.class_embedding": Source("class_embedding"),
+        f"{embeddings}.patch_embedding.weight": Source("conv1.weight"),
+        f"{embeddings}.position_embedding.weight": Source("positional_embedding"),
         "visual_projection.weight": Source("proj", _transposed),
     }
     for kind in ("weight", "bias"):

@@ -19,14 +19,7 @@ from models.card import ModelCard
 from models.encoders import conv_vit, swin, vit
 from models.encoders.encoder import EncoderConfig
 from models.layers import sincos_positions
-from models.official.layout import (
-    OfficialError,
-    Source,
-    count_blocks,
-    read_tensors,
-    shape_of,
-    third,
-)
+from models.official.layout import Checkpoint, OfficialError, Source, read_checkpoint, third
 from models.official.official import Published, build_model
 from models.perception import Perception
 
@@ -89,10 +82,10 @@ def read(path: Path) -> tuple[Perception, ModelCard]:
     """
     # The code stores its arguments beside the weights; the class holds values alone.
     with torch.serialization.safe_globals([argparse.Namespace]):
-        tensors = read_tensors(path, nested=("model",))
-    encoder, layout, num_bins = _understood(tensors, path)
-    layout |= _pairs("norm", f"backbone.{_last_norm(tensors, path)}")
-    _check_positions(tensors, path)
+        checkpoint = read_checkpoint(path, nested=("model",))
+    encoder, layout, num_bins = _understood(checkpoint)
+    layout |= _pairs("norm", f"backbone.{_last_norm(checkpoint)}")
+    _check_positions(checkpoint)
     published = Published(
         name="eventpretrain",
         paper=f"{TITLE}, arXiv {ARXIV}",
@@ -110,26 +103,26 @@ def read(path: Path) -> tuple[Perception, ModelCard]:
             "is the sum of its pixels",
         ),
     )
-    return build_model(published, path, tensors, layout, _dropped(tensors))
+    return build_model(published, checkpoint, layout, _dropped(checkpoint.tensors))
 
 
-def _understood(tensors: Mapping[str, Tensor], path: Path) -> tuple[EncoderConfig, Layout, int]:
+def _understood(checkpoint: Checkpoint) -> tuple[EncoderConfig, Layout, int]:
     """Return the encoder's sizes, where its weights are but for the last norm, and the bins."""
-    if any(name.startswith("backbone.swin_block.") for name in tensors):
-        return _swin(tensors, path)
-    if any(name.startswith("backbone.conv_block1.") for name in tensors):
-        return _conv_vit(tensors, path)
-    width, num_bins, size, _ = _embedding(tensors, "backbone.patch_embed", path)
-    depth = count_blocks(tensors, "backbone.vit_block.")
+    if any(name.startswith("backbone.swin_block.") for name in checkpoint.tensors):
+        return _swin(checkpoint)
+    if any(name.startswith("backbone.conv_block1.") for name in checkpoint.tensors):
+        return _conv_vit(checkpoint)
+    width, num_bins, size, _ = _embedding(checkpoint, "backbone.patch_embed")
+    depth = checkpoint.num_blocks("backbone.vit_block.")
     layout = _embedding_layout("embed", "backbone.patch_embed")
     layout |= _blocks("blocks", "backbone.vit_block", depth, BLOCK)
     return vit.Config(width=width, depth=depth, patch_size=size), layout, num_bins
 
 
-def _conv_vit(tensors: Mapping[str, Tensor], path: Path) -> tuple[EncoderConfig, Layout, int]:
-    sizes = [_embedding(tensors, f"backbone.patch_embed{i}", path) for i in (1, 2, 3)]
+def _conv_vit(checkpoint: Checkpoint) -> tuple[EncoderConfig, Layout, int]:
+    sizes = [_embedding(checkpoint, f"backbone.patch_embed{i}") for i in (1, 2, 3)]
     stems = ("backbone.conv_block1", "backbone.conv_block2", "backbone.vit_block")
-    depths = [count_blocks(tensors, f"{stem}.") for stem in stems]
+    depths = [checkpoint.num_blocks(f"{stem}.") for stem in stems]
     layout = _pairs("to_tokens", "backbone.patch_embed4")
     for i in range(3):
         layout |= _embedding_layout(f"embeds.{i}", f"backbone.patch_embed{i + 1}")
@@ -142,9 +135,9 @@ def _conv_vit(tensors: Mapping[str, Tensor], path: Path) -> tuple[EncoderConfig,
     return config, layout, sizes[0][1]
 
 
-def _swin(tensors: Mapping[str, Tensor], path: Path) -> tuple[EncoderConfig, Layout, int]:
-    width, num_bins, _, _ = _embedding(tensors, "backbone.patch_embed", path)
-    depths = [count_blocks(tensors, f"backbone.swin_block.{i}.blocks.") for i in range(4)]
+def _swin(checkpoint: Checkpoint) -> tuple[EncoderConfig, Layout, int]:
+    width, num_bins, _, _ = _embedding(checkpoint, "backbone.patch_embed")
+    depths = [checkpoint.num_blocks(f"backbone.swin_block.{i}.blocks.") for i in range(4)]
     layout = _pairs("embed", "backbone.patch_embed.proj")
     layout |= _pairs("embed_norm", "backbone.patch_embed.norm")
     for i, depth in enumerate(depths):
@@ -166,9 +159,9 @@ def _swin(tensors: Mapping[str, Tensor], path: Path) -> tuple[EncoderConfig, Lay
     return config, layout, num_bins
 
 
-def _embedding(tensors: Mapping[str, Tensor], name: str, path: Path) -> tuple[int, ...]:
+def _embedding(checkpoint: Checkpoint, name: str) -> tuple[int, ...]:
     """Return the width, the channels and twice the size of a patch embedding's convolution."""
-    return shape_of(tensors, f"{name}.proj.weight", path)
+    return checkpoint.shape(f"{name}.proj.weight", 4)
 
 
 def _embedding_layout(ours: str, theirs: str) -> Layout:
@@ -187,22 +180,24 @@ def _pairs(ours: str, theirs: str) -> Layout:
     return {f"{ours}.{kind}": Source(f"{theirs}.{kind}") for kind in ("weight", "bias")}
 
 
-def _last_norm(tensors: Mapping[str, Tensor], path: Path) -> str:
+def _last_norm(checkpoint: Checkpoint) -> str:
     for name in LAST_NORMS:
-        if f"backbone.{name}.weight" in tensors:
+        if f"backbone.{name}.weight" in checkpoint.tensors:
             return name
-    raise OfficialError(f"{path} has no last LayerNorm: none of {', '.join(LAST_NORMS)}")
+    raise OfficialError(f"{checkpoint.path} has no last LayerNorm: none of {', '.join(LAST_NORMS)}")
 
 
-def _check_positions(tensors: Mapping[str, Tensor], path: Path) -> None:
+def _check_positions(checkpoint: Checkpoint) -> None:
     """Refuse positions that are not the fixed ones that our encoders compute."""
-    stored = tensors.get("backbone.pos_embed")
+    stored = checkpoint.tensors.get("backbone.pos_embed")
     if stored is None:
         return
     side = round(stored.shape[1] ** 0.5)
     expected = sincos_positions(side, side, stored.shape[2], stored)
     if stored.shape[1:] != expected.shape or not torch.allclose(stored[0], expected, atol=1e-4):
-        raise OfficialError(f"{path}: backbone.pos_embed is not the code's sine-cosine positions")
+        raise OfficialError(
+            f"{checkpoint.path}: backbone.pos_embed is not the code's sine-cosine positions"
+        )
 
 
 def _dropped(tensors: Mapping[str, Tensor]) -> dict[str, str]:

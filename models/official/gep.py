@@ -15,15 +15,7 @@ from pathlib import Path
 from events.representations import red_blue
 from models.card import ModelCard
 from models.encoders import dinov2
-from models.official.layout import (
-    Source,
-    count_blocks,
-    first_prefix,
-    read_tensors,
-    shape_of,
-    third,
-    under,
-)
+from models.official.layout import Source, read_checkpoint, third
 from models.official.official import Published, build_model
 from models.perception import Perception
 
@@ -50,12 +42,10 @@ def read(path: Path) -> tuple[Perception, ModelCard]:
         FileNotFoundError: there is no such file.
         OfficialError: it is another kind of file, or a tensor is missing, unknown or misshapen.
     """
-    tensors = read_tensors(path, NESTED)
-    prefix = first_prefix(tensors, PREFIXES)
-    width, _, patch_size, _ = shape_of(tensors, f"{prefix}patch_embed.proj.weight", path, 4)
-    num_positions = shape_of(tensors, f"{prefix}pos_embed", path, 3)[1]
-    num_registers = shape_of(tensors, f"{prefix}register_tokens", path, 3)[1]
-    depth = count_blocks(tensors, f"{prefix}blocks.")
+    checkpoint = read_checkpoint(path, NESTED, PREFIXES)
+    width, _, patch_size, _ = checkpoint.shape("patch_embed.proj.weight", 4)
+    num_positions = checkpoint.shape("pos_embed", 3)[1]
+    depth = checkpoint.num_blocks("blocks.")
     published = Published(
         name=f"gep_{SIZES.get(width, width)}",
         paper=f"{TITLE}, arXiv {ARXIV}",
@@ -64,20 +54,19 @@ def read(path: Path) -> tuple[Perception, ModelCard]:
             depth=depth,
             num_attention_heads=max(width // HEAD_WIDTH, 1),
             patch_size=patch_size,
-            num_registers=num_registers,
+            num_registers=checkpoint.shape("register_tokens", 3)[1],
             image_size=round((num_positions - 1) ** 0.5) * patch_size,
             position_mode="bilinear",
         ),
         spec=SPECS["n_imagenet"],
-        window_us=50_000,
-        stride_us=20_000,
         height=16 * patch_size,
         width=16 * patch_size,
         notes=NOTES,
     )
-    dropped = {name: "not the encoder's" for name in tensors if not name.startswith(prefix)}
-    dropped[f"{prefix}mask_token"] = "stands for hidden patches in DINOv2's own pretraining"
-    return build_model(published, path, tensors, under(prefix, layout(depth)), dropped)
+    dropped = checkpoint.beside("not the encoder's")
+    mask = f"{checkpoint.prefix}mask_token"
+    dropped[mask] = "stands for hidden patches in DINOv2's own pretraining"
+    return build_model(published, checkpoint, checkpoint.named(layout(depth)), dropped)
 
 
 def layout(depth: int) -> dict[str, Source]:

@@ -37,6 +37,67 @@ def third(index: int, name: str) -> Source:
     return Source(name, lambda stacked: stacked.chunk(3)[index])
 
 
+@dataclass(frozen=True, slots=True)
+class Checkpoint:
+    """The tensors of a published file."""
+
+    path: Path
+    tensors: Mapping[str, Tensor]
+    """By published name, without data-parallel prefixes."""
+    prefix: str = ""
+    """What stands before the names of the encoder's tensors."""
+
+    def shape(self, name: str, num_dims: int) -> tuple[int, ...]:
+        """Return the shape of a tensor that tells the encoder's sizes.
+
+        Args:
+            name: Without the prefix.
+            num_dims: How many dimensions it must have.
+
+        Raises:
+            OfficialError: there is no such tensor, or it has other dimensions.
+        """
+        name = self.prefix + name
+        if name not in self.tensors:
+            raise OfficialError(
+                f"{self.path} has no tensor {name!r}: it is another kind of checkpoint"
+            )
+        shape = tuple(self.tensors[name].shape)
+        if len(shape) != num_dims:
+            raise OfficialError(
+                f"{self.path}: tensor {name!r} must have {num_dims} dimensions, has {shape}"
+            )
+        return shape
+
+    def num_blocks(self, stem: str) -> int:
+        """Return how many blocks are numbered after ``stem``: 2 for "blocks.0." and "blocks.1."."""
+        stem = self.prefix + stem
+        names = (name for name in self.tensors if name.startswith(stem))
+        numbers = {name[len(stem) :].split(".")[0] for name in names}
+        return len({number for number in numbers if number.isdigit()})
+
+    def named(self, layout: Mapping[str, Source], stem: str = "") -> dict[str, Source]:
+        """Return a layout of names below ``stem`` with the file's own names."""
+        before = self.prefix + stem
+        return {ours: replace(each, name=before + each.name) for ours, each in layout.items()}
+
+    def beside(self, reason: str) -> dict[str, str]:
+        """Return why each tensor is left out that does not begin with the prefix."""
+        return {name: reason for name in self.tensors if not name.startswith(self.prefix)}
+
+
+def read_checkpoint(path: Path, nested: Iterable[str], prefixes: Iterable[str] = ()) -> Checkpoint:
+    """Read a published file; its prefix is the first of ``prefixes`` that some name begins with.
+
+    Raises:
+        FileNotFoundError: there is no such file.
+        OfficialError: the file holds no tensors by name.
+    """
+    tensors = read_tensors(path, nested)
+    found = (each for each in prefixes if any(name.startswith(each) for name in tensors))
+    return Checkpoint(path, tensors, next(found, ""))
+
+
 def read_tensors(path: Path, nested: Iterable[str] = ()) -> dict[str, Tensor]:
     """Return the tensors of a checkpoint by name, without data-parallel prefixes.
 
@@ -74,51 +135,18 @@ def read_tensors(path: Path, nested: Iterable[str] = ()) -> dict[str, Tensor]:
     return {str(key).removeprefix(WRAPPER): value for key, value in content.items()}
 
 
-def shape_of(
-    tensors: Mapping[str, Tensor], name: str, path: Path, num_dims: int | None = None
-) -> tuple[int, ...]:
-    """Return the shape of a tensor that tells the encoder's sizes.
-
-    Raises:
-        OfficialError: there is no such tensor, or it has other dimensions.
-    """
-    if name not in tensors:
-        raise OfficialError(f"{path} has no tensor {name!r}: it is another kind of checkpoint")
-    shape = tuple(tensors[name].shape)
-    if num_dims is not None and len(shape) != num_dims:
-        raise OfficialError(f"{path}: tensor {name!r} must have {num_dims} dimensions, has {shape}")
-    return shape
-
-
-def under(prefix: str, layout: Mapping[str, Source]) -> dict[str, Source]:
-    """Return a layout whose published names all begin with ``prefix``."""
-    return {ours: replace(each, name=prefix + each.name) for ours, each in layout.items()}
-
-
-def first_prefix(names: Iterable[str], prefixes: Iterable[str]) -> str:
-    """Return the first of ``prefixes`` that some name begins with; none is the empty one."""
-    known = list(names)
-    return next((each for each in prefixes if any(name.startswith(each) for name in known)), "")
-
-
-def count_blocks(names: Iterable[str], prefix: str) -> int:
-    """Return how many blocks are numbered after ``prefix``: 12 for "blocks.0." to "blocks.11."."""
-    numbers = {name[len(prefix) :].split(".")[0] for name in names if name.startswith(prefix)}
-    return len({number for number in numbers if number.isdigit()})
-
-
 def fill(
     encoder: nn.Module,
-    tensors: Mapping[str, Tensor],
+    checkpoint: Checkpoint,
     layout: Mapping[str, Source],
     dropped: Mapping[str, str],
-    path: Path,
 ) -> None:
     """Load every parameter of ``encoder``; see ``build_model``.
 
     Raises:
         OfficialError: a tensor is missing, unknown or of another shape.
     """
+    path, tensors = checkpoint.path, checkpoint.tensors
     state = encoder.state_dict()
     assert set(state) == set(layout), sorted(set(state) ^ set(layout))
     used = {source.name for source in layout.values()}

@@ -18,12 +18,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from torch import Tensor
-
 from events.representations.representation import Spec
 from models.card import ModelCard
 from models.encoders.encoder import EncoderConfig
-from models.official.layout import OfficialError, Source, fill, shortened
+from models.official.layout import Checkpoint, OfficialError, Source, fill, shortened
 from models.perception import Perception, describe_encoder
 
 
@@ -36,11 +34,11 @@ class Published:
     """Title and arXiv id."""
     encoder: EncoderConfig
     spec: Spec
-    window_us: int
-    stride_us: int
     height: int
     """Of the input."""
     width: int
+    window_us: int = 50_000
+    stride_us: int = 20_000
     notes: tuple[str, ...] = ()
     """What its users should know: what the card cannot say, and what the authors left open."""
 
@@ -89,8 +87,7 @@ def spec_of(name: str, data_set: str) -> Spec:
 
 def build_model(
     published: Published,
-    path: Path,
-    tensors: Mapping[str, Tensor],
+    checkpoint: Checkpoint,
     layout: Mapping[str, Source],
     dropped: Mapping[str, str],
 ) -> tuple[Perception, ModelCard]:
@@ -98,15 +95,14 @@ def build_model(
 
     Args:
         published: What it is.
-        path: Where the tensors were read from.
-        tensors: By published name.
+        checkpoint: Its file.
         layout: Where each parameter of our encoder, by its own name, is found.
         dropped: Why each tensor that the layout does not name is left out.
 
     Raises:
         OfficialError: a tensor is missing, unknown or of another shape.
     """
-    dropped = {name: reason for name, reason in dropped.items() if name in tensors}
+    dropped = {name: reason for name, reason in dropped.items() if name in checkpoint.tensors}
     card = ModelCard(
         name=published.name,
         spec=published.spec,
@@ -118,14 +114,14 @@ def build_model(
         encoder=describe_encoder(published.encoder),
         provenance={
             "paper": published.paper,
-            "checkpoint": path.name,
-            "sha256": _sha256(path),
+            "checkpoint": checkpoint.path.name,
+            "sha256": _sha256(checkpoint.path),
             "notes": list(published.notes),
             "dropped": _by_reason(dropped),
         },
     )
     module = Perception(card)
-    fill(module.encoder, tensors, layout, dropped, path)
+    fill(module.encoder, checkpoint, layout, dropped)
     return module.eval(), card
 
 

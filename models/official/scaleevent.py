@@ -8,25 +8,14 @@ https://github.com/facebookresearch/dinov3.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from pathlib import Path
 
 import torch
-from torch import Tensor
 
 from events.representations import voxel_image
 from models.card import ModelCard
 from models.encoders import dinov3
-from models.official.layout import (
-    OfficialError,
-    Source,
-    count_blocks,
-    first_prefix,
-    read_tensors,
-    shape_of,
-    third,
-    under,
-)
+from models.official.layout import Checkpoint, OfficialError, Source, read_checkpoint, third
 from models.official.official import Published, build_model
 from models.perception import Perception
 
@@ -53,12 +42,9 @@ def read(path: Path) -> tuple[Perception, ModelCard]:
         FileNotFoundError: there is no such file.
         OfficialError: it is another kind of file, or a tensor is missing, unknown or misshapen.
     """
-    tensors = read_tensors(path, NESTED)
-    prefix = first_prefix(tensors, PREFIXES)
-    width, _, patch_size, _ = shape_of(tensors, f"{prefix}patch_embed.proj.weight", path, 4)
-    num_registers = shape_of(tensors, f"{prefix}storage_tokens", path, 3)[1]
-    mlp_width = shape_of(tensors, f"{prefix}blocks.0.mlp.fc1.weight", path, 2)[0]
-    depth = count_blocks(tensors, f"{prefix}blocks.")
+    checkpoint = read_checkpoint(path, NESTED, PREFIXES)
+    width, _, patch_size, _ = checkpoint.shape("patch_embed.proj.weight", 4)
+    depth = checkpoint.num_blocks("blocks.")
     published = Published(
         name=f"scaleevent_{SIZES.get(width, width)}",
         paper=f"{TITLE}, arXiv {ARXIV}",
@@ -67,20 +53,17 @@ def read(path: Path) -> tuple[Perception, ModelCard]:
             depth=depth,
             num_attention_heads=max(width // HEAD_WIDTH, 1),
             patch_size=patch_size,
-            mlp_width=mlp_width,
-            num_registers=num_registers,
+            mlp_width=checkpoint.shape("blocks.0.mlp.fc1.weight", 2)[0],
+            num_registers=checkpoint.shape("storage_tokens", 3)[1],
             rope_theta=ROPE_THETA,
         ),
         spec=voxel_image.published("scale_event"),
-        window_us=50_000,
-        stride_us=20_000,
         height=30 * patch_size,
         width=40 * patch_size,
         notes=NOTES,
     )
-    dropped = {name: "not the encoder's" for name in tensors if not name.startswith(prefix)}
-    dropped |= _constants(tensors, prefix, depth, width, path)
-    return build_model(published, path, tensors, under(prefix, layout(depth)), dropped)
+    dropped = checkpoint.beside("not the encoder's") | _constants(checkpoint, depth, width)
+    return build_model(published, checkpoint, checkpoint.named(layout(depth)), dropped)
 
 
 def layout(depth: int) -> dict[str, Source]:
@@ -112,9 +95,7 @@ def layout(depth: int) -> dict[str, Source]:
     return {f"model.{name}": source for name, source in found.items()}
 
 
-def _constants(
-    tensors: Mapping[str, Tensor], prefix: str, depth: int, width: int, path: Path
-) -> dict[str, str]:
+def _constants(checkpoint: Checkpoint, depth: int, width: int) -> dict[str, str]:
     """Return why tensors that are no weights are dropped, once they are what they must be.
 
     The reference multiplies the bias of queries, keys and values by a mask that is 0 for keys.
@@ -122,19 +103,20 @@ def _constants(
     Raises:
         OfficialError: a mask or the wavelengths of the positions differ.
     """
+    path, tensors, prefix = checkpoint.path, checkpoint.tensors, checkpoint.prefix
     dropped = {f"{prefix}mask_token": "stands for hidden patches in DINOv3's own pretraining"}
     expected = torch.cat([torch.ones(width), torch.zeros(width), torch.ones(width)])
     for i in range(depth):
+        checkpoint.shape(f"blocks.{i}.attn.qkv.bias_mask", 1)
         name = f"{prefix}blocks.{i}.attn.qkv.bias_mask"
-        shape_of(tensors, name, path, 1)
         if not torch.equal(tensors[name].float(), expected):
             raise OfficialError(
                 f"{path}: {name!r} must be 1 for queries and values and 0 for keys: it is the mask "
                 "of another DINOv3"
             )
         dropped[name] = "says that keys have no bias, as the encoder's have none"
+    (num_periods,) = checkpoint.shape("rope_embed.periods", 1)
     name = f"{prefix}rope_embed.periods"
-    (num_periods,) = shape_of(tensors, name, path, 1)
     periods = ROPE_THETA ** (torch.arange(num_periods) / num_periods)
     if not torch.allclose(tensors[name].float(), periods, rtol=MAX_PERIOD_ERROR, atol=0):
         raise OfficialError(f"{path}: {name!r} are not the wavelengths of base {ROPE_THETA:g}")

@@ -1,56 +1,47 @@
 """Cells: where events fall, on any device: in the network's input, or on a smaller sensor."""
 
-# N events, B windows, C channels
-
 from __future__ import annotations
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 import torch
-from torch import Tensor
+from torch import Tensor, nn
+from torch.nn import functional
 
 from events.representations.letterbox import Letterbox
-from models.representations.packed_events import ON, PackedEvents
+from models.representations.packed import LOW_16, NUM_HEADER_ROWS
 
 
-@dataclass(frozen=True, slots=True, eq=False, kw_only=True)
-class DeviceEvents:
-    """The events of some windows on a device, one window's after another's."""
+class DeviceEvents(NamedTuple):
+    """A window's events on a device, oldest first, then rows of padding that must add nothing."""
 
-    elapsed_us: Tensor
-    """(N,) int64 since the window's start."""
+    t_us: Tensor
+    """(N,) int32 since the window's start; 0 in padding."""
     cell: Tensor
-    """(N,) int64 flat index of the cell."""
+    """(N,) int64 flat index of the cell; in padding any, and never the same for many."""
     is_on: Tensor
     """(N,) bool."""
-    window: Tensor
-    """(N,) int64 which window."""
-    num_events: Tensor
-    """(B,) int64 of each window."""
-    first: Tensor
-    """(B,) int64 place of each window's first event."""
-    duration_us: Tensor
-    """(B,) int64."""
-
-    @property
-    def order(self) -> Tensor:
-        """(N,) int64 how many events of its window precede an event."""
-        return torch.arange(len(self.cell), device=self.cell.device) - self.first[self.window]
+    is_real: Tensor
+    """(N,) bool: False in padding."""
 
 
-class Cells:
+class Cells(nn.Module):
     """Maps a sensor's pixels to cells.
 
     Args:
         letterbox: Places the sensor in the network's input.
-        device: Of the tables, and of what is made with them.
         is_direct: Whether cells are the input's; else they are the sensor's pixels.
     """
 
-    def __init__(self, letterbox: Letterbox, device: torch.device, *, is_direct: bool) -> None:
+    rows: Tensor
+    columns: Tensor
+    source_rows: Tensor
+    source_columns: Tensor
+
+    def __init__(self, letterbox: Letterbox, *, is_direct: bool) -> None:
+        super().__init__()
         self.letterbox = letterbox
-        self.device = device
         self.is_direct = is_direct
         sensor = letterbox.sensor
         if is_direct:
@@ -59,68 +50,65 @@ class Cells:
         else:
             self.height, self.width = sensor.height, sensor.width
             rows, columns = np.arange(self.height) * self.width, np.arange(self.width)
-        self._rows, self._columns = self._table(rows), self._table(columns)
-        self._source_rows = self._table(letterbox.source_rows)
-        self._source_columns = self._table(letterbox.source_columns)
+        self._keep("rows", rows)
+        self._keep("columns", columns)
+        self._keep("source_rows", letterbox.source_rows)
+        self._keep("source_columns", letterbox.source_columns)
 
     @property
     def num_cells(self) -> int:
         return self.height * self.width
 
-    def events(self, packed: PackedEvents) -> DeviceEvents:
-        """Return the events of some windows on the device."""
-        words = packed.words.to(self.device, non_blocking=True)
-        sizes = torch.tensor(
-            [packed.num_events, packed.durations_us], dtype=torch.int64, device=self.device
-        )
-        num_events, duration_us = sizes
-        pixel = words[:, 1]
-        windows = torch.arange(len(packed), device=self.device)
-        return DeviceEvents(
-            elapsed_us=words[:, 0].long(),
-            cell=self._rows[pixel >> 16] + self._columns[pixel & (ON - 1)],
-            is_on=(pixel & ON) > 0,
-            window=windows.repeat_interleave(num_events, output_size=len(words)),
-            num_events=num_events,
-            first=num_events.cumsum(0) - num_events,
-            duration_us=duration_us,
-        )
+    def forward(self, t: Tensor, x: Tensor, y: Tensor, p: Tensor) -> DeviceEvents:
+        """Return the events of four (N,) int32 columns, -1 in padding; as ModelCard.input says."""
+        return self._placed_events(t, x, y, p > 0, t >= 0)
 
-    def sums(self, events: DeviceEvents, plane: Tensor, num_planes: int, weights: Tensor) -> Tensor:
-        """Return (B, num_planes, cells) of the type of ``weights``, summed where events fall.
+    def unpacked(self, rows: Tensor) -> DeviceEvents:
+        """Return the events of packed (2 + N, 2) int64 rows; see ``packed``."""
+        num_events = rows[1, 0]
+        words = rows[NUM_HEADER_ROWS:].view(torch.int32)
+        # The low halves of two times differ as the times do, which lie less than 2^31 us apart.
+        t_us = words[:, 0] - rows[0, 0].to(torch.int32)
+        x, y = words[:, 2] & LOW_16, (words[:, 2] >> 16) & LOW_16
+        is_real = torch.arange(len(words), device=rows.device) < num_events
+        return self._placed_events(t_us, x, y, (words[:, 3] & 1) > 0, is_real)
 
-        Whole numbers are summed alike whatever the order, which on a GPU is not fixed.
+    def _placed_events(
+        self, t_us: Tensor, x: Tensor, y: Tensor, is_on: Tensor, is_real: Tensor
+    ) -> DeviceEvents:
+        # Pixels off the sensor break EventPacket's contract; the clamp keeps memory from breaking.
+        row = torch.index_select(self.rows, 0, y.clamp(0, len(self.rows) - 1))
+        column = torch.index_select(self.columns, 0, x.clamp(0, len(self.columns) - 1))
+        # A GPU adds to one cell one by one: padding is spread out, or it would be a queue.
+        spread = torch.arange(t_us.shape[0], device=t_us.device) % self.num_cells
+        cell = torch.where(is_real, row + column, spread)
+        return DeviceEvents(torch.where(is_real, t_us, 0), cell, is_on, is_real)
 
-        Args:
-            events: Of B windows.
-            plane: (N,) int64 of each event.
-            num_planes: Of each window.
-            weights: (N,) of each event.
-        """
-        index = (events.window * num_planes + plane) * self.num_cells + events.cell
-        num_windows = len(events.num_events)
-        flat = weights.new_zeros(num_windows * num_planes * self.num_cells)
-        return flat.index_add_(0, index, weights).view(num_windows, num_planes, -1)
-
-    def counts(self, events: DeviceEvents, is_counted: Tensor | None = None) -> Tensor:
-        """Return (B, 2, cells) int64: ON and OFF events per cell, of those that are counted."""
-        ones = torch.ones_like(events.cell) if is_counted is None else is_counted.long()
-        return self.sums(events, (~events.is_on).long(), 2, ones)
+    def counts(self, events: DeviceEvents) -> Tensor:
+        """Return (2, cells) float32: ON and OFF events per cell; exact below 2^24."""
+        index = torch.where(events.is_on, events.cell, events.cell + self.num_cells)
+        counts = torch.zeros(2 * self.num_cells, device=index.device)
+        return counts.scatter_add_(0, index, events.is_real.float()).view(2, -1)
 
     def placed(self, planes: Tensor, margin: float = 0.0) -> Tensor:
-        """Return (B, C, cells) as (B, C, height, width) of the input.
+        """Return (C, cells) as (C, height, width) of the input.
 
         Pixels of a smaller sensor lie where the letterbox puts them, ``margin`` around them.
         """
-        source = planes.unflatten(-1, (self.height, self.width))
+        source = planes.view(-1, self.height, self.width)
         if self.is_direct:
             return source
-        content = source[..., self._source_rows, :][..., self._source_columns]
-        box = self.letterbox
-        placed = planes.new_full((*planes.shape[:2], box.height, box.width), margin)
-        top, left, height, width = box.content
-        placed[..., top : top + height, left : left + width] = content
-        return placed
+        content = source.index_select(1, self.source_rows).index_select(2, self.source_columns)
+        return framed(content, self.letterbox, margin)
 
-    def _table(self, values: np.ndarray[tuple[int], np.dtype[np.int64]]) -> Tensor:
-        return torch.from_numpy(values.copy()).to(self.device)
+    def _keep(self, name: str, values: np.ndarray[tuple[int], np.dtype[np.int64]]) -> None:
+        self.register_buffer(name, torch.from_numpy(values.copy()), persistent=False)
+
+
+def framed(content: Tensor, letterbox: Letterbox, margin: float = 0.0) -> Tensor:
+    """Return the letterbox's content (C, h, w) as (C, height, width), ``margin`` around it."""
+    top, left, height, width = letterbox.content
+    if (height, width) == (letterbox.height, letterbox.width):
+        return content
+    right, bottom = letterbox.width - left - width, letterbox.height - top - height
+    return functional.pad(content, (left, right, top, bottom), value=margin)

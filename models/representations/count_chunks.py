@@ -7,30 +7,29 @@ from torch import Tensor
 
 from events.representations.count_chunks import CountChunksSpec
 from events.representations.letterbox import Letterbox
-from models.representations.cells import Cells
-from models.representations.gridder import Gridder
-from models.representations.packed_events import PackedEvents
-from models.representations.voxel_grid import normalized
+from models.representations.cells import DeviceEvents
+from models.representations.gridder import Duration, Gridder
+from models.representations.normalization import normalized
 
 
 class CountChunksGridder(Gridder):
     """Makes count chunks of a network's size."""
 
-    def __init__(self, spec: CountChunksSpec, letterbox: Letterbox, device: torch.device) -> None:
-        self.letterbox = letterbox
-        self._spec = spec
-        self._cells = Cells(letterbox, device, is_direct=letterbox.scale <= 1)
+    def __init__(self, spec: CountChunksSpec, letterbox: Letterbox) -> None:
+        super().__init__(letterbox, is_direct=letterbox.scale <= 1)
+        self.spec = spec
 
-    def grids(self, packed: PackedEvents) -> Tensor:
-        cells, num_chunks = self._cells, self._spec.num_chunks
-        events = cells.events(packed)
-        # Chunk c ends before event (c + 1) num // num_chunks: this is the first c that ends later.
-        num = events.num_events[events.window]
-        chunk = ((events.order + 1) * num_chunks - 1) // num
-        plane = 2 * chunk + torch.where(events.is_on, 0, 1)
-        counts = cells.sums(events, plane, 2 * num_chunks, torch.ones_like(plane))
-        placed = cells.placed(counts.float())
-        return normalized(placed, self._spec.normalization).contiguous()
+    def planes(self, events: DeviceEvents, duration_us: Duration) -> Tensor:
+        cells, num_chunks = self.cells, self.spec.num_chunks
+        order = torch.arange(events.cell.shape[0], device=events.cell.device)
+        num = events.is_real.sum().clamp(min=1)
+        # The k for which k N / K <= i < (k + 1) N / K, both rounded down.
+        chunk = ((order + 1) * num_chunks - 1) // num
+        plane = 2 * chunk.clamp(max=num_chunks - 1) + torch.where(events.is_on, 0, 1)
+        flat = torch.zeros(2 * num_chunks * cells.num_cells, device=events.cell.device)
+        flat.scatter_add_(0, plane * cells.num_cells + events.cell, events.is_real.float())
+        placed = cells.placed(flat.view(2 * num_chunks, -1))
+        return normalized(placed, self.spec.normalization).contiguous()
 
 
 gridder = CountChunksGridder

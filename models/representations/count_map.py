@@ -7,34 +7,34 @@ from torch import Tensor
 
 from events.representations.count_map import CountMapSpec
 from events.representations.letterbox import Letterbox
-from models.representations.cells import Cells
-from models.representations.gridder import Gridder
-from models.representations.packed_events import PackedEvents
+from models.representations.cells import DeviceEvents
+from models.representations.gridder import Duration, Gridder
 
 
 class CountMapGridder(Gridder):
     """Makes count maps of a network's size."""
 
-    def __init__(self, spec: CountMapSpec, letterbox: Letterbox, device: torch.device) -> None:
-        self.letterbox = letterbox
-        self._spec = spec
-        self._cells = Cells(letterbox, device, is_direct=letterbox.scale <= 1)
+    def __init__(self, spec: CountMapSpec, letterbox: Letterbox) -> None:
+        super().__init__(letterbox, is_direct=letterbox.scale <= 1)
+        self.spec = spec
 
-    def grids(self, packed: PackedEvents) -> Tensor:
-        cells, num_newest = self._cells, self._spec.num_events
-        events = cells.events(packed)
-        is_counted = None
-        if num_newest is not None:
-            is_counted = events.num_events[events.window] - events.order <= num_newest
-        counts = cells.counts(events, is_counted)
-        if self._spec.form == "paper":
-            total = counts.sum(1, keepdim=True)
-            largest = total.amax(2, keepdim=True)
-            placed = cells.placed((total.double() / (largest + 1)).float())
+    def planes(self, events: DeviceEvents, duration_us: Duration) -> Tensor:
+        counts = self.cells.counts(self._newest(events))
+        if self.spec.form == "paper":
+            total = counts.sum(0, keepdim=True)
+            placed = self.cells.placed(total / (total.amax(1, keepdim=True) + 1))
         else:
-            share = counts.double() / (counts.amax(2, keepdim=True) + 1)
-            placed = cells.placed((2 * (share - 0.5)).mean(1, keepdim=True).float(), margin=-1)
-        return placed.repeat(1, 3, 1, 1)
+            share = counts / (counts.amax(1, keepdim=True) + 1)
+            placed = self.cells.placed(share.sum(0, keepdim=True) - 1, margin=-1)
+        return placed.repeat(3, 1, 1)
+
+    def _newest(self, events: DeviceEvents) -> DeviceEvents:
+        """Make padding of all but the newest events, where the Spec counts only those."""
+        if self.spec.num_events is None:
+            return events
+        order = torch.arange(events.cell.shape[0], device=events.cell.device)
+        first = events.is_real.sum() - self.spec.num_events
+        return events._replace(is_real=events.is_real & (order >= first))
 
 
 gridder = CountMapGridder

@@ -1,89 +1,85 @@
 """The torch twin of ``events.representations.voxel_grid``."""
 
-# B windows, C channels, H height, W width
-
 from __future__ import annotations
+
+import logging
+from importlib.util import find_spec
 
 import torch
 from torch import Tensor
 
 from events.representations.letterbox import Letterbox
-from events.representations.normalization import FLAT_VARIANCE, Normalization
 from events.representations.voxel_grid import VoxelGridSpec
 from models.representations.cells import Cells, DeviceEvents
-from models.representations.gridder import Gridder
-from models.representations.packed_events import PackedEvents
+from models.representations.gridder import Duration, Gridder
+from models.representations.normalization import normalized
 
-WEIGHT_ONE = 1 << 30
-"""Weights are summed as whole numbers of this unit: the same sum in whatever order."""
+logger = logging.getLogger(__name__)
 
 
 class VoxelGridder(Gridder):
-    """Makes voxel grids of a network's size."""
+    """Makes voxel grids of a network's size; on CUDA by fused kernels, where Triton starts."""
 
-    def __init__(self, spec: VoxelGridSpec, letterbox: Letterbox, device: torch.device) -> None:
-        self.letterbox = letterbox
-        self._spec = spec
-        self._cells = Cells(letterbox, device, is_direct=letterbox.scale <= 1)
+    def __init__(self, spec: VoxelGridSpec, letterbox: Letterbox) -> None:
+        super().__init__(letterbox, is_direct=letterbox.scale <= 1)
+        self.max_duration_us = Gridder.max_duration_us // spec.num_bins
+        self.spec = spec
+        self.is_fused = self.cells.is_direct and find_spec("triton") is not None
 
-    def grids(self, packed: PackedEvents) -> Tensor:
-        placed = self._cells.placed(scatter_voxels(packed, self._spec, self._cells))
-        return normalized(placed, self._spec.normalization).contiguous()
+    def unpacked(self, rows: Tensor) -> Tensor:
+        if rows.is_cuda and self.is_fused:
+            try:
+                from models.voxel_kernels import voxels_from_packed
+
+                return voxels_from_packed(rows, self.spec, self.cells)[None]
+            except Exception:  # its compiler's errors share no base; it fails at the first call
+                logger.warning("Triton does not start: the grid is made by torch", exc_info=True)
+                self.is_fused = False
+        return super().unpacked(rows)
+
+    def planes(self, events: DeviceEvents, duration_us: Duration) -> Tensor:
+        voxels = scatter_voxels(events, duration_us, self.spec, self.cells)
+        return normalized(self.cells.placed(voxels), self.spec.normalization).contiguous()
 
 
 gridder = VoxelGridder
 
 
-def scatter_voxels(packed: PackedEvents, spec: VoxelGridSpec, cells: Cells) -> Tensor:
-    """Return the (B, C, cells) float32 grids of windows, not normalised."""
-    events = cells.events(packed)
-    num_bins = spec.num_bins
-    elapsed_us, duration_us = _since_anchor(events, spec)
-    if spec.placement == "trailing":
-        factor, shift = num_bins / duration_us.double(), 1
-    else:
-        factor, shift = (num_bins - 1) / duration_us.double(), 0
-    position = elapsed_us.double() * factor[events.window] - shift
-    left = position.floor()
-    right_weight = ((position - left) * WEIGHT_ONE).round().long()
+def scatter_voxels(
+    events: DeviceEvents, duration_us: Duration, spec: VoxelGridSpec, cells: Cells
+) -> Tensor:
+    """Return the (C, cells) float32 grid of a window, not normalised."""
+    num_bins, num_cells = spec.num_bins, cells.num_cells
+    is_trailing = spec.placement == "trailing"
+    elapsed_us, duration_us = _elapsed(events, duration_us, spec)
+    # In whole numbers, so that an event on a plane has no trace of a weight in the next one.
+    scaled = elapsed_us * (num_bins if is_trailing else num_bins - 1)
+    interval = scaled // duration_us
+    right_weight = (scaled - interval * duration_us).float() / duration_us
     # One plane more at either end takes what lies outside, so that nothing must be masked.
-    plane = left.long() + 1
+    plane = interval if is_trailing else interval + 1
+    weight = events.is_real.float()
     num_polarities = spec.num_channels // num_bins
     if num_polarities == 2:
-        sign = torch.ones_like(right_weight)
         plane = plane + torch.where(events.is_on, 0, num_bins + 2)
     else:
-        sign = torch.where(events.is_on, 1, -1)
-    num_planes = num_polarities * (num_bins + 2)
-    sums = cells.sums(events, plane, num_planes, sign * (WEIGHT_ONE - right_weight))
-    sums += cells.sums(events, plane + 1, num_planes, sign * right_weight)
-    planes = sums.unflatten(1, (num_polarities, num_bins + 2))[:, :, 1:-1].flatten(1, 2)
-    return (planes.double() / WEIGHT_ONE).float()
+        weight = torch.where(events.is_on, weight, -weight)
+    index = plane.long() * num_cells + events.cell
+    flat = torch.zeros(num_polarities * (num_bins + 2) * num_cells, device=index.device)
+    flat.scatter_add_(0, index, weight * (1 - right_weight))
+    flat.scatter_add_(0, index + num_cells, weight * right_weight)
+    planes = flat.view(num_polarities, num_bins + 2, num_cells)[:, 1:-1]
+    return planes.reshape(spec.num_channels, num_cells)
 
 
-def _since_anchor(events: DeviceEvents, spec: VoxelGridSpec) -> tuple[Tensor, Tensor]:
-    """Return (N,) microseconds since the start that the spec means, and (B,) the spans' lengths."""
-    if spec.anchor == "window" or not len(events.elapsed_us):
-        return events.elapsed_us, events.duration_us.clamp(min=1)
-    last_place = len(events.elapsed_us) - 1  # of a window without events any will do
-    start_us = events.elapsed_us[events.first.clamp(max=last_place)]
-    end = (events.first + events.num_events - 1).clamp(0, last_place)
-    duration_us = (events.elapsed_us[end] - start_us).clamp(min=1)
-    return events.elapsed_us - start_us[events.window], duration_us
-
-
-def normalized(grids: Tensor, normalization: Normalization) -> Tensor:
-    """Return (B, C, H, W), each normalised over its values that are not zero, if there are such."""
-    if normalization == "none":
-        return grids
-    is_set = grids != 0
-    over = (1, 2, 3)
-    count = is_set.sum(over, keepdim=True).clamp(min=1)
-    mean_square = grids.double().square().sum(over, keepdim=True) / count
-    if normalization == "nonzero_rms":
-        return (grids / mean_square.sqrt().clamp(min=1e-30)).float()
-    mean = grids.double().sum(over, keepdim=True) / count
-    deviation = torch.where(is_set, grids - mean, 0.0)
-    variance = (deviation.square().sum(over, keepdim=True) / count).clamp(min=0)
-    is_flat = variance <= FLAT_VARIANCE * mean_square
-    return (deviation / torch.where(is_flat, 1.0, variance.sqrt())).float()
+def _elapsed(
+    events: DeviceEvents, duration_us: Duration, spec: VoxelGridSpec
+) -> tuple[Tensor, Duration]:
+    """Return times since the anchored start, (N,) in [0, duration], and the duration."""
+    t_us = events.t_us
+    if spec.anchor == "window":
+        longest = duration_us if isinstance(duration_us, Tensor) else t_us.new_tensor(duration_us)
+        return t_us.clamp(min=0).minimum(longest), duration_us
+    start_us = t_us[:1]  # the oldest event; without any, padding's 0
+    elapsed_us = (t_us - start_us).clamp(min=0)
+    return elapsed_us, elapsed_us.max().clamp(min=1)

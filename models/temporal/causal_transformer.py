@@ -5,7 +5,8 @@ stage 2: 12 pre-norm blocks, SwiGLU, learned positions and modalities, LayerNorm
 SwiGLU: Shazeer, "GLU Variants Improve Transformer", arXiv 2002.05202.
 """
 
-# B batch, N tokens, D width of a token, H attention heads, L tokens of context, K width of a head
+# B batch, S windows of a sequence, N tokens, D width of a token, H attention heads (rows of a map),
+# W columns of a map, L tokens of context, K width of a head
 
 from __future__ import annotations
 
@@ -16,6 +17,9 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn.functional import scaled_dot_product_attention, silu
+
+from models.temporal.temporal import Memory, Temporal, TemporalConfig
+from models.temporal.token_memory import empty_token_memory, pass_over, stream_window
 
 MLP_MULTIPLE = 256
 
@@ -33,7 +37,7 @@ class Modality(IntEnum):
 
 
 @dataclass(frozen=True, kw_only=True)
-class Config:
+class Config(TemporalConfig):
     """Sizes; the width of a token is the encoder's."""
 
     depth: int = 12
@@ -68,7 +72,7 @@ class Config:
         return CausalTransformer(self, width)
 
 
-class CausalTransformer(nn.Module):
+class CausalTransformer(Temporal):
     """Tells what each token means after those before it, and which one follows."""
 
     def __init__(self, config: Config, width: int) -> None:
@@ -96,24 +100,34 @@ class CausalTransformer(nn.Module):
         predicted: Tensor = self.head(self.hidden(tokens_BND, modality_BN))
         return predicted
 
-    def hidden(self, tokens_BND: Tensor, modality_BN: Tensor, *, is_causal: bool = True) -> Tensor:
+    def hidden(
+        self,
+        tokens_BND: Tensor,
+        modality_BN: Tensor,
+        *,
+        is_causal: bool = True,
+        place_N: Tensor | None = None,
+    ) -> Tensor:
         """Return h, the (B, N, D) normalised output of the last block.
 
         Args:
-            tokens_BND: At positions 0, 1...; N may be anything up to the context.
+            tokens_BND: N may be anything up to the context.
             modality_BN: Modality of each token.
             is_causal: Whether a token sees only those before it.
+            place_N: Position of each token, rising; None is 0, 1...
 
         Raises:
             ValueError: there are more tokens than positions.
         """
         num = tokens_BND.shape[1]
-        if num > self.config.context_tokens:
+        # An export for any input size must not decide by this one's.
+        if not torch.compiler.is_exporting() and num > self.config.context_tokens:
             raise ValueError(
                 f"got {num} tokens, context_tokens is {self.config.context_tokens}: "
                 "give fewer, or train with a longer context"
             )
-        x = tokens_BND + self.modalities(modality_BN) + self.positions.weight[:num]
+        at = self.positions.weight[:num] if place_N is None else self.positions(place_N)
+        x = tokens_BND + self.modalities(modality_BN) + at
         for block in self.layers:
             query, key, value = block.project(x)
             mixed = scaled_dot_product_attention(query, key, value, is_causal=is_causal)
@@ -121,16 +135,46 @@ class CausalTransformer(nn.Module):
         hidden: Tensor = self.norm(x)
         return hidden
 
-    def frame(self, tokens_BND: Tensor) -> Tensor:
-        """Return the (B, N, D) tokens of one frame after they saw each other, all of them.
+    def frame(self, map_BDHW: Tensor) -> Tensor:
+        """Return the map of one window after its tokens saw each other, all of them.
 
         The downstream use of GEP: not causal, modality of events, and without the head, whose
         work is prediction. Its classifiers take Linear(mean_n frame(patches)_n + class token).
         """
-        modality_BN = torch.full(
-            tokens_BND.shape[:2], self.config.frame_modality, device=tokens_BND.device
-        )
-        return self.hidden(tokens_BND, modality_BN, is_causal=False)
+        tokens = _tokens_of(map_BDHW)
+        return _map_of(self.hidden(tokens, self._kinds(tokens), is_causal=False), map_BDHW)
+
+    def empty_memory(self, batch_size: int, height: int, width: int) -> Memory:
+        return empty_token_memory(self, batch_size, height * width)
+
+    def step(self, map_BDHW: Tensor, elapsed_B: Tensor, memory: Memory) -> tuple[Tensor, Memory]:
+        """Return the map of a stream's next window; causal in each token, as in pretraining."""
+        tokens = _tokens_of(map_BDHW)
+        hidden, memory = stream_window(self, tokens, self._kinds(tokens), elapsed_B, memory)
+        return _map_of(hidden, map_BDHW), memory
+
+    def sequence(self, maps_BSDHW: Tensor, elapsed_BS: Tensor) -> Tensor:
+        rows = []
+        for maps_SDHW, elapsed_S in zip(maps_BSDHW, elapsed_BS.tolist(), strict=True):
+            tokens = _tokens_of(maps_SDHW)
+            hidden = pass_over(self, tokens, self.config.frame_modality, elapsed_S)
+            rows.append(_map_of(hidden, maps_SDHW))
+        return torch.stack(rows)
+
+    def freeze_unread(self) -> None:
+        self.head.requires_grad_(False)
+
+    def _kinds(self, tokens_BND: Tensor) -> Tensor:
+        shape, kind = tokens_BND.shape[:2], self.config.frame_modality
+        return torch.full(shape, kind, device=tokens_BND.device)
+
+
+def _tokens_of(map_BDHW: Tensor) -> Tensor:
+    return map_BDHW.flatten(2).transpose(1, 2)
+
+
+def _map_of(tokens_BND: Tensor, like_BDHW: Tensor) -> Tensor:
+    return torch.unflatten(tokens_BND.transpose(1, 2), 2, like_BDHW.shape[2:])
 
 
 class Block(nn.Module):

@@ -31,7 +31,7 @@ def test_windows_are_inferred_as_if_each_were_alone(engine: Engine, config: Wind
     letterbox = Letterbox(SENSOR, card.input_height, card.input_width)
     inference = Inference(engine, SENSOR)
     for window in slide(random_packets(20), config):
-        found, latency = inference.infer(window)
+        found = inference.infer(window)
         grid = card.spec.network_input(window.packet, letterbox)
         expected = decode(card, engine.run(grid), letterbox)
         assert found.recognition is not None
@@ -40,13 +40,12 @@ def test_windows_are_inferred_as_if_each_were_alone(engine: Engine, config: Wind
         assert expected.depth is not None
         np.testing.assert_allclose(found.recognition.scores, expected.recognition.scores, atol=1e-4)
         np.testing.assert_allclose(found.depth.depth_m, expected.depth.depth_m, atol=1e-3)
-        assert latency.total_ms == pytest.approx(sum(list(latency.by_stage().values())[:3]))
 
 
 def test_a_prediction_is_not_overwritten_by_the_next(engine: Engine) -> None:
     inference = Inference(engine, SENSOR)
     windows = list(slide(random_packets(20), CONFIGS[0]))
-    first, _ = inference.infer(windows[0])
+    first = inference.infer(windows[0])
     assert first.depth is not None
     kept = first.depth.depth_m.copy()
     for window in windows[1:5]:

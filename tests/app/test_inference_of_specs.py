@@ -33,7 +33,7 @@ def test_a_network_of_any_representation_runs_on_a_stream(kind: str, tmp_path: P
     for config in CONFIGS:
         inference = Inference(engine, SENSOR)
         for window in slide(random_packets(20), config):
-            found, _ = inference.infer(window)
+            found = inference.infer(window)
             grid = spec.network_input(window.packet, letterbox)
             expected = decode(card, engine.run(grid), letterbox)
             assert found.recognition is not None

@@ -98,3 +98,12 @@ def test_a_card_without_optional_fields_has_their_defaults() -> None:
     card = ModelCard.from_json(json.dumps(values))
     assert card.depth_range_m == (0.25, 40.0)
     assert card.resize == "letterbox"
+
+
+def test_decoded_outputs_have_names_of_their_own_and_need_a_sensor() -> None:
+    tasks = ("recognition", "segmentation", "depth")
+    card = replace(CARD, tasks=tasks, input="events", sensor=(640, 480), is_decoded=True)
+    assert card.outputs == ("recognition", "segmentation_labels", "depth_m")
+    assert ModelCard.from_json(card.to_json()) == card
+    with pytest.raises(ValueError, match="is_decoded needs a sensor"):
+        replace(card, input="grid", sensor=None)

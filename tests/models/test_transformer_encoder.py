@@ -12,11 +12,11 @@ import transformers
 from torch import Tensor
 
 from models.encoders import clip_vision, dinov2, dinov3
+from models.positions import resized_positions
 from models.transformer_encoder import (
     TransformerConfig,
     TransformerEncoder,
     adapted_patches,
-    resized_positions,
 )
 
 SIZES: dict[str, Any] = {

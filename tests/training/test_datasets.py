@@ -11,7 +11,7 @@ from events.packet import SensorSize
 from events.representations.letterbox import Letterbox
 from events.representations.voxel_grid import VoxelGridSpec
 from training.data.batch import SampleShape, Vocabulary, collate, to_sample
-from training.data.catalogue import joint_labels, load_dataset
+from training.data.catalogue import dataset_class, dataset_names, joint_labels, load_dataset
 from training.data.dataset import DataSet, Split
 from training.data.folder import DataError
 
@@ -109,6 +109,15 @@ def test_joint_labels_are_unique_and_begin_with_the_synthetic_kinds() -> None:
     assert recognition == synthetic.recognition_labels
     assert segmentation == synthetic.segmentation_labels
     assert len(set(recognition)) == len(recognition)
+
+
+def test_scenes_are_film_and_separate_things_are_not() -> None:
+    is_film = {name: getattr(dataset_class(name), "is_film", None) for name in dataset_names()}
+    assert all(isinstance(each, bool) for each in is_film.values()), is_film
+    scenes = ("synthetic", "camvid", "seven_scenes", "video", "davis_frames", "dsec", "dsec_depth")
+    things = ("tiny_imagenet", "imagenet1k", "n_imagenet", "n_cars", "nmnist_small")
+    assert all(is_film[name] for name in scenes)
+    assert not any(is_film[name] for name in things)
 
 
 def test_a_missing_data_set_says_where_it_should_be(monkeypatch: pytest.MonkeyPatch) -> None:

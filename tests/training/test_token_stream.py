@@ -188,7 +188,8 @@ def test_online_samples_are_the_frames_of_a_scene() -> None:
 
 
 def test_still_pictures_make_pairs_of_their_own() -> None:
-    tokens = feed(tokens="online", static=("synthetic",))
+    tokens = feed(tokens="online")
+    tokens.datasets[0].is_film = False
     sample = tokens.samples(STAGE)[0]
     assert sample.is_static
     assert len(sample.events) == F

@@ -40,6 +40,7 @@ class Bars:
     name = "bars"
     recognition_labels = LABELS
     segmentation_labels: tuple[str, ...] = ()
+    is_film = False
 
     def __init__(self) -> None:
         self.labels: dict[Split, list[str]] = {"train": list(LABELS) * 5, "val": list(LABELS) * 3}

@@ -48,10 +48,10 @@ def load_present(root: Path | None = None) -> dict[str, DataSet]:
 
 
 def joint_labels(datasets: list[DataSet]) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Return all recognition and all segmentation labels, each once, synthetic kinds first."""
+    """Return all recognition labels, the synthetic kinds first, and all segmentation labels."""
     recognition = dict.fromkeys(KINDS)
     segmentation: dict[str, None] = {}
-    for dataset in sorted(datasets, key=lambda each: each.name != "synthetic"):
+    for dataset in datasets:
         recognition.update(dict.fromkeys(dataset.recognition_labels))
         segmentation.update(dict.fromkeys(dataset.segmentation_labels))
     return tuple(recognition), tuple(segmentation)

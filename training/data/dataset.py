@@ -39,6 +39,9 @@ class DataSet(Protocol):
     name: str
     recognition_labels: tuple[str, ...]
     segmentation_labels: tuple[str, ...]
+    is_film: bool
+    """Whether pictures of neighbouring windows resemble one another: those of a film do, those of
+    separate things do not."""
 
     def num_windows(self, split: Split) -> int:
         """How many different windows a split holds; endless ones say how many make an epoch."""
@@ -66,6 +69,8 @@ class DataSet(Protocol):
 @runtime_checkable
 class Sequential(DataSet, Protocol):
     """A data set that also shows consecutive windows of one scene; to be subclassed."""
+
+    is_film: bool = True
 
     @abstractmethod
     def sequence(

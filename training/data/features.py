@@ -1,7 +1,8 @@
 """Features of pictures or windows computed once and kept on disk, in shards of safetensors.
 
 A shard holds consecutive rows and appears whole or not at all, so that what was interrupted goes on
-at the first shard that is missing. Rows are read through memory maps.
+at the first shard that is missing. One that holds other rows or names, as another version wrote it,
+or that cannot be read, is made anew. Rows are read through memory maps.
 """
 
 from __future__ import annotations
@@ -55,11 +56,34 @@ def pictures_digest(picture: Callable[[int], Image.Image], num_pictures: int) ->
     return digest.hexdigest()[:16]
 
 
+def picture_cache(
+    what: str,
+    names: tuple[str, ...],
+    picture: Callable[[int], Image.Image],
+    num_pictures: int,
+    shard_rows: int = 512,
+    **key: object,
+) -> FeatureCache:
+    """Return the cache of features of a set's pictures, yet to be filled.
+
+    Args:
+        what: Of whom by whom, for the folder's name.
+        names: Of the features.
+        picture: Returns a picture by its number.
+        num_pictures: How many there are.
+        shard_rows: Pictures of one file.
+        key: What else decides a feature, such as the teacher's fingerprint; see cache_folder.
+    """
+    folder = cache_folder(what, data=pictures_digest(picture, num_pictures), **key)
+    return FeatureCache(folder=folder, names=names, num_rows=num_pictures, shard_rows=shard_rows)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FeatureCache:
     """Named features of ``num_rows`` things, in one folder."""
 
     folder: Path
+    names: tuple[str, ...]
     num_rows: int
     shard_rows: int = 512
 
@@ -79,7 +103,7 @@ class FeatureCache:
         Raises:
             DataError: the folder cannot be written to, for instance because the disk is full.
         """
-        missing = [rows for rows in self._shards() if not self._path(rows).is_file()]
+        missing = [rows for rows in self._shards() if not self._is_there(rows)]
         if not missing:
             return
         log.info("features for %s: %d shards to compute", self.folder.name, len(missing))
@@ -108,9 +132,25 @@ class FeatureCache:
     def _path(self, rows: range) -> Path:
         return self.folder / f"{rows.start:09d}.safetensors"
 
+    def _is_there(self, rows: range) -> bool:
+        path = self._path(rows)
+        if not path.is_file():
+            return False
+        try:
+            with safe_open(path, framework="numpy") as shard:
+                held = shard.keys()
+                sizes = {name: shard.get_slice(name).get_shape()[0] for name in held}
+        except (OSError, SafetensorError) as error:
+            log.warning("%s cannot be read (%s): made anew", path, error)
+            return False
+        if sizes != dict.fromkeys(self.names, len(rows)):
+            log.warning("%s holds %s: another version's, made anew", path, sizes or "nothing")
+            return False
+        return True
+
     def _write(self, rows: range, features: Rows) -> None:
-        short = [name for name, values in features.items() if len(values) != len(rows)]
-        assert not short, f"{short} must have {len(rows)} rows"
+        sizes = {name: len(values) for name, values in features.items()}
+        assert sizes == dict.fromkeys(self.names, len(rows)), f"{rows} of {self.names}: {sizes}"
         content = save({name: np.ascontiguousarray(values) for name, values in features.items()})
         path = self._path(rows)
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
@@ -118,6 +158,7 @@ class FeatureCache:
             self.folder.mkdir(parents=True, exist_ok=True)
             part.write_bytes(content)
             os.replace(part, path)
+            _open.cache_clear()
         except OSError as error:
             part.unlink(missing_ok=True)
             raise DataError(

@@ -6,7 +6,7 @@ import dataclasses
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import torch
 from torch import Tensor
@@ -121,15 +121,12 @@ class Delivery:
         return Delivery(pinned(self.batch), self.skipped)
 
 
-Held = TypeVar("Held")
-
-
-def pinned(value: Held) -> Held:
+def pinned(value: Any) -> Any:
     """Return a batch with the tensors in its fields, and theirs, in page-locked memory."""
     if isinstance(value, Tensor):
         return value.pin_memory()
     if isinstance(value, tuple):
-        return tuple(pinned(item) for item in value)  # type: ignore[return-value]
+        return tuple(pinned(item) for item in value)
     if isinstance(value, Spec) or not dataclasses.is_dataclass(value):
         return value
     fields = (field.name for field in dataclasses.fields(value))

@@ -22,6 +22,9 @@ from training.data.batch import placed_image
 from training.data.dataset import DataSet, LabelledWindow, Sequential
 from training.data.features import FeatureCache, cache_folder
 
+KINDS = ("event", "image")
+"""Of tokens, by the names under which they are kept."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Scene:
@@ -81,7 +84,7 @@ class Camera:
         if not isinstance(dataset, Sequential):
             raise ValueError(
                 f"data set {dataset.name} has no consecutive windows: take it out of the data's "
-                "sequences, or name it in --data.static"
+                "sequences"
             )
         return dataset.sequence(
             "train", index, seed, *place, scene.num_windows, augment=True, with_images=True
@@ -146,7 +149,7 @@ class TokenCache:
         names = [dataset.name for dataset in datasets]
         key = {"tokenizer": tokenizer.fingerprint, "names": names, "scenes": scenes}
         folder = cache_folder("tokens", camera=camera, **key)
-        self._cache = FeatureCache(folder=folder, num_rows=self.starts[-1])
+        self._cache = FeatureCache(folder=folder, names=KINDS, num_rows=self.starts[-1])
         device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
         tokenizer.encoder.to(device).eval()
 
@@ -162,7 +165,7 @@ class TokenCache:
                         tokenizer(events, torch.from_numpy(frames.images[wanted]).to(device))
                     )
             both = (torch.cat(each).half().cpu().numpy() for each in zip(*parts, strict=True))
-            return dict(zip(("event", "image"), both, strict=True))
+            return dict(zip(KINDS, both, strict=True))
 
         self._cache.fill(compute)
         tokenizer.encoder.to("cpu")
@@ -172,6 +175,6 @@ class TokenCache:
         rows = range(self.starts[number], self.starts[number + 1])
         event, image = (
             torch.from_numpy(np.stack([self._cache.row(name, row) for row in rows])).float()
-            for name in ("event", "image")
+            for name in KINDS
         )
         return event, image

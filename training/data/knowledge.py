@@ -9,7 +9,7 @@ import numpy.typing as npt
 import torch
 
 from models.teachers.mobilenet import INPUT_SIZE, MAP_SIZE, MobileNetV2
-from training.data.features import FeatureCache, Rows, cache_folder, pictures_digest
+from training.data.features import Rows, picture_cache
 from training.data.folder import data_folder
 from training.data.still import StillSet
 from training.data.views import Crop
@@ -22,20 +22,20 @@ class Knowledge:
 
     def __init__(self, pictures: StillSet) -> None:
         teacher = MobileNetV2(data_folder() / "weights" / "coral_tflite" / TEACHER_FILE)
-        num_pictures = pictures.num_pictures("train")
 
         def look(rows: range) -> Rows:
             seen = [teacher.look(pictures.picture("train", i)) for i in rows]
             maps, logits = (np.stack(each).astype(np.float16) for each in zip(*seen, strict=True))
             return {"map": maps, "logits": logits}
 
-        folder = cache_folder(
+        self.cache = picture_cache(
             f"{pictures.name}-mobilenet_v2",
+            ("map", "logits"),
+            functools.partial(pictures.picture, "train"),
+            pictures.num_pictures("train"),
             teacher=teacher.fingerprint,
-            data=pictures_digest(functools.partial(pictures.picture, "train"), num_pictures),
             prepared=f"stretched to {INPUT_SIZE}",
         )
-        self.cache = FeatureCache(folder=folder, num_rows=num_pictures)
         self.cache.fill(look)
         sample = np.stack([self.cache.row("map", i) for i in self._some()]).astype(np.float32)
         self.mean = sample.mean((0, 2, 3))

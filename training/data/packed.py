@@ -28,6 +28,8 @@ from training.data.mixture import WindowFeed
 if TYPE_CHECKING:
     from training.recipe import Recipe, Stage
 
+COLUMNS = ("grid", "label", "class_ids", "depth_m", "embedding", "dataset", "name")
+PAIR_COLUMNS = ("image", "previous", "counts")
 NUM_CHARS = 48
 """Of a sample's name that are kept."""
 
@@ -69,6 +71,7 @@ class PackedFeed(WindowFeed):
         key = hashlib.sha256(repr((decides, stage.height, stage.width)).encode()).hexdigest()[:12]
         cache = FeatureCache(
             folder=config.folder / f"{stage.width}x{stage.height}-{key}",
+            names=COLUMNS + (PAIR_COLUMNS if self.config.with_images else ()),
             num_rows=config.num_samples,
             shard_rows=config.shard_samples,
         )

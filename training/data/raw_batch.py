@@ -1,4 +1,4 @@
-"""Batches whose events are no grids yet: these are made on the training device, all at once."""
+"""Batches whose events are no grids yet: these are made on the training device."""
 
 # B samples, N events, C channels, H height, W width
 
@@ -8,18 +8,16 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+import numpy as np
 import torch
 from torch import Tensor
 
-from events.packet import EventPacket
+from events.packet import EventPacket, SensorSize
 from events.representations.letterbox import Letterbox
 from events.representations.representation import Spec
 from models.representations.gridder import Gridder, make_gridder
-from models.representations.packed_events import PackedEvents, pack
+from models.representations.packed import pack
 from training.data.batch import Batch, Sample, collate
-
-MAX_PIXELS = 1 << 22
-"""Of the sensors whose grids are made at once: what they are made of takes some 0.3 GB of a GPU."""
 
 
 @dataclass(frozen=True, slots=True, eq=False, kw_only=True)
@@ -28,8 +26,12 @@ class RawBatch:
 
     known: Batch
     """All but the grids, which have no channels yet: (B, 0, H, W)."""
-    parts: tuple[tuple[Tensor, PackedEvents], ...]
-    """The events of samples of one sensor, and which samples these are, int64."""
+    rows: Tensor
+    """Packed rows of all samples, one's after another's: (sum of 2 + N, 2) int64."""
+    num_rows: tuple[int, ...]
+    """Of each sample."""
+    sensors: tuple[SensorSize, ...]
+    """Of each sample."""
     spec: Spec
 
     @property
@@ -40,37 +42,29 @@ class RawBatch:
         return len(self.known)
 
     def to(self, device: torch.device) -> Batch:
-        """Return the batch on ``device`` with its grids, which are made there."""
+        """Return the batch on ``device`` with its grids, which are made there.
+
+        On a GPU the order of sums is not fixed: the last bit may differ from run to run.
+        """
         height, width = self.known.events.shape[2:]
-        events = torch.empty(
-            (len(self), self.spec.num_channels, height, width),
-            device=device,
-            memory_format=torch.channels_last,
-        )
-        for places, packed in self.parts:
-            letterbox = Letterbox(packed.sensor, height, width)
-            grids = _gridder(self.spec, letterbox, device).grids(packed)
-            events[places.to(device, non_blocking=True)] = grids
+        rows = torch.split(self.rows.to(device, non_blocking=True), list(self.num_rows))
+        grids = [
+            _gridder(self.spec, Letterbox(sensor, height, width), device).unpacked(part)
+            for part, sensor in zip(rows, self.sensors, strict=True)
+        ]
+        events = torch.cat(grids).contiguous(memory_format=torch.channels_last)
         return replace(self.known.to(device), events=events)
 
 
 def collate_raw(samples: Sequence[Sample], spec: Spec) -> RawBatch:
     """Stack samples that still have their packets into one batch."""
-    places: dict[object, list[list[int]]] = {}
     packets = [_packet_of(sample) for sample in samples]
-    for place, packet in enumerate(packets):
-        sensor = packet.sensor
-        parts = places.setdefault(sensor, [[]])
-        if len(parts[-1]) >= max(MAX_PIXELS // (sensor.width * sensor.height), 1):
-            parts.append([])
-        parts[-1].append(place)
+    rows = [pack(packet) for packet in packets]
     return RawBatch(
         known=collate(samples),
-        parts=tuple(
-            (torch.tensor(part), pack([packets[place] for place in part]))
-            for parts in places.values()
-            for part in parts
-        ),
+        rows=torch.from_numpy(np.concatenate(rows)),
+        num_rows=tuple(len(each) for each in rows),
+        sensors=tuple(packet.sensor for packet in packets),
         spec=spec,
     )
 

@@ -57,6 +57,7 @@ class RecordedSet:
     num_events: int | None = None
     """Events of a window; None is the whole clip."""
     segmentation_labels: tuple[str, ...] = ()
+    is_film = False
 
     def __init__(self, home: Path, clips: Mapping[Split, Iterable[Clip]]) -> None:
         self.home = home

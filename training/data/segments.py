@@ -10,7 +10,7 @@ import torch
 
 from models.heads.segmentation import UNKNOWN
 from models.teachers.espnet import UNLABELLED, EspNetTeacher
-from training.data.features import FeatureCache, Rows, cache_folder, pictures_digest
+from training.data.features import Rows, picture_cache
 from training.data.folder import data_folder
 from training.data.still import StillSet
 
@@ -22,17 +22,18 @@ class Segments:
 
     def __init__(self, pictures: StillSet) -> None:
         teacher = EspNetTeacher(data_folder() / "weights" / "espnet" / TEACHER_FILE)
-        num_pictures = pictures.num_pictures("train")
 
         def look(rows: range) -> Rows:
             return {"class_ids": np.stack([_said(teacher, pictures, i) for i in rows])}
 
-        folder = cache_folder(
+        self.cache = picture_cache(
             f"{pictures.name}-espnet",
+            ("class_ids",),
+            functools.partial(pictures.picture, "train"),
+            pictures.num_pictures("train"),
+            shard_rows=64,
             teacher=teacher.fingerprint,
-            data=pictures_digest(functools.partial(pictures.picture, "train"), num_pictures),
         )
-        self.cache = FeatureCache(folder=folder, num_rows=num_pictures, shard_rows=64)
         self.cache.fill(look)
 
     def class_ids(self, index: int) -> npt.NDArray[np.uint8]:

@@ -36,6 +36,7 @@ class StillWindows(Sequential):
     """
 
     name: str
+    is_film = False
     kept_pictures = 1_500
     """Decoded pictures that each worker keeps."""
     segmentation_labels: tuple[str, ...] = ()

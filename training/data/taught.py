@@ -10,7 +10,7 @@ from PIL import Image
 
 from models.teachers.mobilenet import WIDTH, MobileNetEmbedding
 from training.data.dataset import DataSet
-from training.data.features import FeatureCache, Rows, cache_folder, pictures_digest
+from training.data.features import Rows, picture_cache
 from training.data.folder import data_folder
 
 TEACHER_FILE = "mobilenet_v1_1.0_224_quant_embedding_extractor.tflite"
@@ -53,12 +53,12 @@ def _embeddings(name: str, dataset: Teachable) -> npt.NDArray[np.float32]:
     def look(rows: range) -> Rows:
         return {"embedding": np.stack([teacher.embed(dataset.picture(i)) for i in rows])}
 
-    num_pictures = dataset.num_pictures()
-    folder = cache_folder(
+    cache = picture_cache(
         f"{name}-mobilenet_v1",
+        ("embedding",),
+        dataset.picture,
+        dataset.num_pictures(),
         teacher=teacher.fingerprint,
-        data=pictures_digest(dataset.picture, num_pictures),
     )
-    cache = FeatureCache(folder=folder, num_rows=num_pictures)
     cache.fill(look)
     return cache.column("embedding")

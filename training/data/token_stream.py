@@ -35,10 +35,9 @@ class Config(DataConfig):
 
     sequences: dict[str, int] = field(default_factory=lambda: {"synthetic": 100})
     """Scenes of each data set, by its file name in training/data/sets."""
-    static: tuple[str, ...] = ("tiny_imagenet",)
-    """Data sets of still pictures: each scene one pair, as N-ImageNet's in the released code."""
     num_windows: int = 8
-    """F, of a scene that is film."""
+    """F, of a scene that is film; one that is not is a single pair, as N-ImageNet's are in the
+    released code."""
     root: Path | None = None
     """Folder of the data sets; None is $SACCADE_DATA, else ../shared/data."""
     window_tokens: int = 4096
@@ -162,7 +161,7 @@ class TokenFeed(Feed):
         ]
 
     def _scene(self, which: int, index: int) -> Scene:
-        is_static = self.names[which] in self.config.static
+        is_static = not self.datasets[which].is_film
         num_windows = 1 if is_static else self.config.num_windows
         return Scene(dataset=which, index=index, num_windows=num_windows, is_static=is_static)
 
@@ -233,7 +232,7 @@ class _Scenes(Dataset[Any]):
         feed = self.feed
         rng = np.random.default_rng((feed.camera.seed, i))
         which = int(rng.choice(len(self.shares), p=self.shares))
-        is_static = feed.names[which] in feed.config.static
+        is_static = not feed.datasets[which].is_film
         num_windows = feed.config.num_windows
         scenes = [
             Scene(dataset=which, index=int(index), num_windows=length, is_static=is_static)

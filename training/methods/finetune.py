@@ -95,7 +95,7 @@ class Finetune(Method):
     def parameter_groups(self) -> list[ParameterGroup]:
         encoder = tuple(self.module.encoder.parameters())
         if self.module.temporal is not None:
-            self.module.temporal.head.requires_grad_(False)  # it predicts, which no task asks for
+            self.module.temporal.freeze_unread()
             encoder += tuple(self.module.temporal.parameters())
         if self.config.encoder_lr_scale == 0:
             for value in encoder:

@@ -17,8 +17,8 @@ data set a batch (N-ImageNet 0.7, DSEC 0.2, EventScape 0.1).
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal, Protocol, runtime_checkable
 
 import torch
@@ -34,6 +34,7 @@ from models.teachers.teacher import Teacher
 from models.transformer_encoder import TransformerEncoder
 from training.data.batch import Batch
 from training.data.feed import Feed
+from training.data.mixture import WindowFeed
 from training.losses.gradient_balance import gradient_balance
 from training.losses.pooled_info_nce import Projector, pooled_info_nce
 from training.losses.token_regression import token_cosine, token_kld, token_mse
@@ -50,11 +51,6 @@ REGRESSIONS: dict[str, Callable[[Tensor, Tensor], Tensor]] = {
     "mse": token_mse,
     "kld": token_kld,
 }
-FILM = (
-    "camvid", "seven_scenes", "synthetic", "dsec", "eventscape", "mvsec", "ddd17", "m3ed",
-    "e_tartanair",
-)  # fmt: skip
-"""Data sets whose pictures are neighbouring frames."""
 Form = Literal["paper", "readme", "snapshot"]
 FORMS: dict[Form, tuple[dict[str, float], float]] = {
     "paper": ({"cos": 1.0, "nce": 1.0}, 0.1),
@@ -92,10 +88,10 @@ class Config(MethodConfig):
     gradient_ratio: float | None = None
     """Norm of every other term's gradient with respect to the event tokens, as a share of that of
     cos; 0 leaves terms as they are, None is the form's."""
-    temperatures: dict[str, float] = field(default_factory=lambda: dict.fromkeys(FILM, 0.5))
-    """tau of data sets by name: 0.5 for film, whose frames resemble one another."""
     temperature: float = 0.2
-    """tau of all others."""
+    """tau of data sets of separate pictures."""
+    film_temperature: float = 0.5
+    """tau of film, whose frames resemble one another."""
     tokens: Literal["all", "patches"] = "all"
     """Whether class token and registers are compared too, which the student must then have."""
     polarity_swap: float = 0.5
@@ -113,10 +109,10 @@ class Config(MethodConfig):
                 f"method.gradient_ratio must be 0 or more, and measures by cos: got {self.ratio} "
                 f"with {', '.join(self.terms)}"
             )
-        if not min(self.temperature, *self.temperatures.values()) > 0:
+        if not min(self.temperature, self.film_temperature) > 0:
             raise ValueError(
-                "method.temperature and method.temperatures must be above 0, got "
-                f"{self.temperature} and {self.temperatures}"
+                "method.temperature and method.film_temperature must be above 0, got "
+                f"{self.temperature} and {self.film_temperature}"
             )
         if not 0 <= self.polarity_swap <= 1:
             raise ValueError(f"method.polarity_swap must lie in [0, 1], got {self.polarity_swap}")
@@ -132,9 +128,12 @@ class Config(MethodConfig):
         return FORMS[self.form][1] if self.gradient_ratio is None else self.gradient_ratio
 
     def build(self, recipe: Recipe, feed: Feed) -> Method:
+        if not isinstance(feed, WindowFeed):
+            raise ValueError(f"gep_align learns from windows, got {type(feed).__name__}")
         card = make_card(recipe)
         module = build_student(recipe, card)
-        return GepAlign(self, module, card, open_teacher(self.teacher), feed.names)
+        are_film = [dataset.is_film for dataset in feed.datasets]
+        return GepAlign(self, module, card, open_teacher(self.teacher), are_film)
 
 
 class GepAlign(Method):
@@ -149,7 +148,7 @@ class GepAlign(Method):
         module: Perception,
         card: ModelCard,
         teacher: Teacher,
-        dataset_names: tuple[str, ...],
+        are_film: Sequence[bool],
     ) -> None:
         super().__init__()
         self.config = config
@@ -160,7 +159,7 @@ class GepAlign(Method):
         is_wider = width != teacher.width
         self.widen = nn.Linear(width, teacher.width) if is_wider else nn.Identity()
         self.project = Projector(teacher.width) if "nce" in config.terms else None
-        values = [config.temperatures.get(name, config.temperature) for name in dataset_names]
+        values = [config.film_temperature if each else config.temperature for each in are_film]
         self.register_buffer("temperature", torch.tensor(values), persistent=False)
         self.embeds = any(name.endswith("_patch") for name in config.terms)
         if self.embeds:

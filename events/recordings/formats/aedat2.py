@@ -36,7 +36,7 @@ def open_(path: Path, sensor: SensorSize | None) -> Recording:
 
     header = read_text_header(path, b"#", "End Of ASCII Header")
     chip = header.value("AEChip").rsplit(".", 1)[-1]
-    is_davis, size = _chip(path, header, chip, sensor)
+    is_davis, size, is_guessed = _chip(path, header, chip, sensor)
     return WordStreamRecording(
         path,
         header.num_bytes,
@@ -44,6 +44,7 @@ def open_(path: Path, sensor: SensorSize | None) -> Recording:
         f"{NAME} {chip or ('DAVIS' if is_davis else 'DVS128')}",
         sensor=size,
         camera=header.value("HardwareInterface") or chip,
+        is_sensor_guessed=is_guessed,
     )
 
 
@@ -82,8 +83,8 @@ def _davis(size: SensorSize) -> RecordLayout:
 
 def _chip(
     path: Path, header: TextHeader, chip: str, sensor: SensorSize | None
-) -> tuple[bool, SensorSize]:
-    """Return whether the chip is a DAVIS, and its size.
+) -> tuple[bool, SensorSize, bool]:
+    """Return whether the chip is a DAVIS, its size, and whether that is a guess.
 
     Without a name in the header, addresses of more than 16 bits tell a DAVIS, and the smallest one
     that holds the first events its size.
@@ -93,18 +94,20 @@ def _chip(
     """
     size = inivation_sensors.davis_size(chip)
     if size is not None:
-        return True, size
+        return True, size, False
     if inivation_sensors.is_dvs128(chip):
-        return False, inivation_sensors.DVS128
+        return False, inivation_sensors.DVS128, False
     if chip:
         raise RecordingError(f"{path} is of chip {chip}: AEDAT 2.0 of DVS128 and DAVIS is read")
     data = read_start(path, header.num_bytes + _PROBE_BYTES)[header.num_bytes :]
     addresses = np.frombuffer(data[: len(data) & ~7], ">u4")[::2]
     if not (addresses >> 16).any():
-        return False, sensor or inivation_sensors.DVS128
+        return False, sensor or inivation_sensors.DVS128, False
+    if sensor is not None:
+        return True, sensor, False
     events = addresses[addresses & _DAVIS_KINDS == 0]
     width = int((events >> 12 & 0x3FF).max(initial=0)) + 1
     height = int((events >> 22 & 0x1FF).max(initial=0)) + 1
     sizes = sorted(inivation_sensors.DAVIS.values(), key=lambda size: size.width)
     fitting = (size for size in sizes if width <= size.width and height <= size.height)
-    return True, sensor or next(fitting, sizes[-1])
+    return True, next(fitting, sizes[-1]), True

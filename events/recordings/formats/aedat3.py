@@ -1,6 +1,6 @@
-"""AEDAT 3.1 recordings, as cAER writes them; DVS128 Gesture comes in them: the events.
+"""AEDAT 3.1 recordings, as cAER writes them; DVS128 Gesture comes in them: events and frames.
 
-Source: docs.inivation.com, "AEDAT 3.1". Frames and inertial samples are left out.
+Source: docs.inivation.com, "AEDAT 3.1". Inertial samples are left out.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ def matches(first: bytes, path: Path) -> bool:
 
 def open_(path: Path, sensor: SensorSize | None) -> Recording:
     """Open a file; ``sensor`` counts where the header does not name one that we know."""
+    from events.recordings.aedat3_frames import Aedat3Frames
     from events.recordings.aedat3_kernels import decode_aedat3
     from events.recordings.word_stream import Decoder, WordStreamRecording
 
@@ -40,9 +41,8 @@ def open_(path: Path, sensor: SensorSize | None) -> Recording:
     source = next(
         (m[1] for line in header.lines if (m := re.match(r"Source \d+: (\S+)", line))), ""
     )
-    size = inivation_sensors.davis_size(source)
-    if inivation_sensors.is_dvs128(source):
-        size = inivation_sensors.DVS128
+    is_dvs128 = inivation_sensors.is_dvs128(source)
+    size = inivation_sensors.DVS128 if is_dvs128 else inivation_sensors.davis_size(source)
     return WordStreamRecording(
         path,
         header.num_bytes,
@@ -54,4 +54,5 @@ def open_(path: Path, sensor: SensorSize | None) -> Recording:
         NAME,
         sensor=size or sensor,
         camera=source,
+        frames=None if is_dvs128 else Aedat3Frames(path, header.num_bytes),
     )

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from types import TracebackType
 from typing import Self, TypeVar
 
 import numpy as np
@@ -66,6 +65,10 @@ class Aedat4Recording:
     @property
     def sensor(self) -> SensorSize:
         return self._sensor
+
+    @property
+    def is_sensor_guessed(self) -> bool:
+        return False
 
     @property
     def camera(self) -> str:
@@ -134,12 +137,7 @@ class Aedat4Recording:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        traceback: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.close()
 
     def _span(self) -> tuple[int, int]:

@@ -14,7 +14,7 @@ import numpy as np
 from events.packet import SensorSize
 from events.recordings.arrays import columns_of_array
 from events.recordings.chunked import ChunkedRecording
-from events.recordings.columns import Column, ColumnChunks, sensor_of
+from events.recordings.columns import Column, ColumnChunks
 from events.recordings.file_bytes import FileBytes
 from events.recordings.recording import RecordingError
 
@@ -39,7 +39,7 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
     try:
         num_events, read, clock, _ = columns_of_array(rows, path)
         chunks = ColumnChunks(num_events, read, clock, rows.close, num_cut=rows.num_cut)
-        return ChunkedRecording(path, chunks, NAME, sensor or sensor_of(chunks))
+        return ChunkedRecording(path, chunks, NAME, sensor)
     except BaseException:
         rows.close()
         raise

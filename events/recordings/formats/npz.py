@@ -18,8 +18,9 @@ import numpy as np
 from events.packet import SensorSize
 from events.recordings.arrays import columns_of_arrays
 from events.recordings.chunked import ChunkedRecording
-from events.recordings.columns import Column, ColumnChunks, sensor_of
+from events.recordings.columns import Column, ColumnChunks
 from events.recordings.recording import RecordingError
+from events.recordings.sensor_guess import KNOWN_SENSORS
 
 NAME = "numpy (npz)"
 SUFFIXES = (".npz",)
@@ -39,6 +40,7 @@ _DAMAGE = (
 )
 """What numpy and zipfile raise for bytes that are not as they should be."""
 _NIMAGENET = SensorSize(640, 480)
+_WITHIN_NIMAGENET = KNOWN_SENSORS[: KNOWN_SENSORS.index(_NIMAGENET) + 1]
 
 
 def matches(first: bytes, path: Path) -> bool:
@@ -60,9 +62,9 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
         )
     num_events, read, clock, num_cut = columns_of_arrays(arrays, path)
     chunks = ColumnChunks(num_events, read, clock, arrays.clear, num_cut=num_cut)
-    size = _size(arrays) or sensor or sensor_of(chunks)
-    if "event_data" in arrays and sensor is None:
-        size = SensorSize(max(size.width, _NIMAGENET.width), max(size.height, _NIMAGENET.height))
+    size = _size(arrays) or sensor
+    if "event_data" in arrays and size is None and chunks.guess_sensor() in _WITHIN_NIMAGENET:
+        size = _NIMAGENET
     return ChunkedRecording(path, chunks, NAME, size)
 
 

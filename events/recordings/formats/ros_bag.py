@@ -1,4 +1,4 @@
-"""ROS 1 bags with dvs_msgs/EventArray or event_camera_msgs/EventPacket (evt3), and their images.
+"""ROS 1 bags with dvs_msgs/EventArray or event_camera_msgs/EventPacket, and their images.
 
 Where a bag has several topics of events or images it is the first by name that is read, but an
 image topic in the same name space as the events goes before.
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,12 +20,19 @@ from events.recordings.chunks import NO_EVENTS, Chunk, Chunks
 from events.recordings.recording import Damage, Frame, RecordingError
 from events.recordings.ros_bag_file import MARK, BagError, BagFile, Connection
 
+T = TypeVar("T")
+
 NAME = "ROS 1 bag"
 SUFFIXES = (".bag",)
 HAS_MARK = True
 _NUM_STATE = 8
 _EVENTS_PER_BYTE = 12 / 2
 """Of an EVT3 vector, which is a word of two bytes."""
+_DECODERS: dict[str, Callable[[bytes | bytearray], EventArray]] = {
+    "mono": ros_messages.decode_mono,
+    "libcaer": ros_messages.decode_libcaer,
+}
+"""Of packets by their encoding, where each can be read without those before it."""
 
 
 def matches(first: bytes, path: Path) -> bool:
@@ -48,20 +56,53 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
                 f"{', '.join((*ros_messages.EVENT_ARRAYS, *ros_messages.EVENT_PACKETS))}, and has "
                 f"{kinds or 'none'}"
             )
-        is_packed = events.type in ros_messages.EVENT_PACKETS
-        chunks = _PackedEvents(bag, events) if is_packed else _EventArrays(bag, events)
+        chunks = _chunks(bag, events)
         images = _first(bag, ros_messages.IMAGES, near=events.topic)
         return ChunkedRecording(
             path,
             chunks,
             f"{NAME} ({events.type.partition('/')[2]})",
-            chunks.sensor() or sensor or _no_size(path),
+            _look(bag, events, _size_of) or sensor or _no_size(path),
             name=events.topic,
             frames=None if images is None else _Images(bag, images),
         )
     except BaseException:
         bag.close()
         raise
+
+
+def _chunks(bag: BagFile, events: Connection) -> _BagChunks:
+    """Return the events of a connection, by what its type and its first message say.
+
+    Raises:
+        RecordingError: They are encoded in a way that we do not read.
+    """
+    if events.type in ros_messages.EVENT_ARRAYS:
+        return _EventMessages(bag, events, ros_messages.decode_event_array)
+    encoding = _look(bag, events, lambda data: ros_messages.decode_event_packet(data).encoding)
+    if encoding in _DECODERS:
+        return _EventMessages(bag, events, _DECODERS[encoding])
+    if encoding not in ("evt3", None):
+        raise RecordingError(
+            f"{bag.path} has events encoded as {encoding}: evt3, {' and '.join(_DECODERS)} are "
+            "read; decode them with ROS's event_camera_py and save t, x, y and p as .npz"
+        )
+    return _Evt3Events(bag, events)
+
+
+def _look(bag: BagFile, connection: Connection, read: Callable[[bytes | bytearray], T]) -> T | None:
+    """Return what ``read`` says of the first message that it can read; None if there is none."""
+    for number in range(len(bag)):
+        try:
+            for _, data in bag.messages(number, (connection.id,)):
+                return read(data)
+        except ValueError:
+            continue
+    return None
+
+
+def _size_of(data: bytes | bytearray) -> SensorSize:
+    return SensorSize(*ros_messages.sensor_size(data))
 
 
 def _no_size(path: Path) -> SensorSize:
@@ -95,16 +136,6 @@ class _BagChunks(Chunks):
         """The end, where that was cut off."""
         return Damage(skipped_bytes=self._bag.num_skipped_bytes)
 
-    def sensor(self) -> SensorSize | None:
-        """Return the size that the first message tells."""
-        for number in range(len(self)):
-            try:
-                for data in self._messages(number):
-                    return SensorSize(*ros_messages.sensor_size(data))
-            except ValueError:
-                continue
-        return None
-
     def close(self) -> None:
         self._bag.close()
 
@@ -128,18 +159,27 @@ class _BagChunks(Chunks):
         return Chunk(events=join_events(parts), num_lost=num_lost, is_damaged=is_damaged)
 
 
-class _EventArrays(_BagChunks):
-    """Events as they are."""
+class _EventMessages(_BagChunks):
+    """Events of messages that can each be read by itself."""
+
+    def __init__(
+        self,
+        bag: BagFile,
+        connection: Connection,
+        decode: Callable[[bytes | bytearray], EventArray],
+    ) -> None:
+        super().__init__(bag, connection)
+        self._decode = decode
 
     def read(self, number: int) -> Chunk:
         """Return the events of a chunk's messages."""
-        return self._joined(number, ros_messages.decode_event_array)
+        return self._joined(number, self._decode)
 
     def first_us(self, number: int) -> int | None:
         """Return the time of the first event, decoding no more."""
         try:
             for data in self._messages(number):
-                events = ros_messages.decode_event_array(data)
+                events = self._decode(data)
                 if len(events):
                     return int(events["t"][0])
         except ValueError:
@@ -147,7 +187,7 @@ class _EventArrays(_BagChunks):
         return None
 
 
-class _PackedEvents(_BagChunks):
+class _Evt3Events(_BagChunks):
     """Events as words of EVT3 whose meaning depends on words before: decoded once when opened.
 
     Their times are the camera's own; that of the bag's messages is another clock.
@@ -180,9 +220,7 @@ class _PackedEvents(_BagChunks):
         def decode(message: bytes | bytearray) -> EventArray:
             packed = ros_messages.decode_event_packet(message)
             if packed.encoding != "evt3":
-                raise RecordingError(
-                    f"{self._bag.path} has events encoded as {packed.encoding}: only evt3 is read"
-                )
+                raise ros_messages.MessageError(f"encoded as {packed.encoding}")
             data = np.frombuffer(packed.data, np.uint8)
             if len(data) < 2:
                 return NO_EVENTS

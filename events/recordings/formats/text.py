@@ -16,7 +16,7 @@ import numpy as np
 
 from events.packet import SensorSize
 from events.recordings.chunked import ChunkedRecording
-from events.recordings.columns import SECONDS, Clock, Column, clock_of, find_names, sensor_of
+from events.recordings.columns import SECONDS, Clock, Column, clock_of, find_names
 from events.recordings.recording import RecordingError, read_start
 from events.recordings.tables import TableLayout, table_layout
 from events.recordings.text_lines import MAX_LINE_BYTES, Lines, TextChunks, numbers_of
@@ -54,7 +54,7 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
     lines = Lines(start=start, num_columns=num_columns, layout=layout, clock=clock)
     chunks = TextChunks(path, lines)
     try:
-        return ChunkedRecording(path, chunks, NAME, _size(head) or sensor or sensor_of(chunks))
+        return ChunkedRecording(path, chunks, NAME, _size(head) or sensor)
     except BaseException:
         chunks.close()
         raise

@@ -82,7 +82,7 @@ def test_predictions_are_those_of_the_events_that_are_shown(engine: Engine) -> N
     assert 0 < max(num_shown) < 2500  # 500 events in 10 ms came
     for scene in scenes:
         window = Window(scene.index, scene.packet, scene.is_partial)
-        expected, _ = Inference(engine, SENSOR).infer(window)
+        expected = Inference(engine, SENSOR).infer(window)
         assert scene.prediction is not None
         assert expected.recognition is not None
         assert scene.prediction.recognition is not None

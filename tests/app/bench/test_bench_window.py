@@ -12,10 +12,11 @@ def test_the_window_of_a_child_process_is_measured(
     tiny_engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(window, "SECONDS", 1.0)
-    monkeypatch.setattr(window, "RATE", 1e5)
+    monkeypatch.setattr(window, "LOADS", ((1e5, "here"), (1e5, "child")))
     rows = list(window.rows(tiny_engine))
     figures = {row.name.split(",")[0]: row.value for row in rows}
     assert all(math.isfinite(value) for value in figures.values())
+    assert len(rows) == 1 + 2 * 4
     assert figures["process start to first picture"] > 0
     assert figures["ticks"] > 1
     assert figures["windows"] > 0

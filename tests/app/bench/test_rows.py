@@ -55,3 +55,26 @@ def test_the_pipelines_figures_are_printed_as_json(
 def test_an_unknown_section_is_one_clear_line(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["bench", "--only", "coffee"]) == 1
     assert "no section coffee: choose from decode" in capsys.readouterr().err
+
+
+def test_a_trace_needs_a_section_that_runs_a_pipeline(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "trace.json"
+    assert main(["bench", "--only", "engine", "--trace", str(path)]) == 1
+    assert "--trace needs one of the sections pipeline, load" in capsys.readouterr().err
+    assert main(["bench", "--only", "load", "--trace", str(tmp_path / "trace.txt")]) == 1
+    assert "the trace must be named *.json" in capsys.readouterr().err
+    assert not path.exists()
+
+
+def test_the_pipelines_are_traced(
+    tiny_engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pipeline, "DURATION_S", 0.3)
+    monkeypatch.setattr(pipeline, "RATES", (1e5,))
+    path = tmp_path / "trace.json"
+    arguments = ["--engine", str(tiny_engine), "--only", "pipeline", "--trace", str(path)]
+    assert main(["bench", *arguments]) == 0
+    names = {record["name"] for record in json.loads(path.read_text())["traceEvents"]}
+    assert {"read", "window", "represent", "infer", "decode", "Mev/s"} <= names

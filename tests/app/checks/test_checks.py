@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import app.versions
 from app.checks import check, libraries, machine, providers, window
 from app.checks.check import Outcome, Verdict, run_child
 
@@ -14,10 +15,8 @@ from app.checks.check import Outcome, Verdict, run_child
 def installed(monkeypatch: pytest.MonkeyPatch, **versions: str) -> None:
     """Pretend that these distributions are installed, and no others."""
     known = {name.replace("_", "-"): version for name, version in versions.items()}
-    for module in (libraries, providers, window):
+    for module in (libraries, providers, window, app.versions):
         monkeypatch.setattr(module, "version_of", known.get)
-    runtimes = [name for name in ("onnxruntime", "onnxruntime-gpu") if name in known]
-    monkeypatch.setattr(libraries, "installed_runtimes", lambda: runtimes)
 
 
 def verdicts(checks: object) -> dict[str, Verdict]:

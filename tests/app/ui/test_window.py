@@ -230,9 +230,9 @@ def test_opening_another_source_replaces_the_one_that_plays(playing, qtbot, reco
     qtbot.waitUntil(lambda: playing.parts.pages.currentWidget() is playing.parts.stage)
 
 
-def test_a_dropped_file_is_opened(window, qtbot, recording):
+def drop(window, path):
     mime = QMimeData()
-    mime.setUrls([QUrl.fromLocalFile(str(recording))])
+    mime.setUrls([QUrl.fromLocalFile(str(path))])
     event = QDropEvent(
         QPointF(600, 400),
         Qt.DropAction.CopyAction,
@@ -241,8 +241,30 @@ def test_a_dropped_file_is_opened(window, qtbot, recording):
         Qt.KeyboardModifier.NoModifier,
     )
     window.dropEvent(event)
+
+
+def test_a_dropped_file_is_opened(window, qtbot, recording):
+    drop(window, recording)
     qtbot.waitUntil(lambda: window.session.state is RUNNING)
     assert window.preferences.recent == (str(recording),)
+
+
+def test_a_dropped_file_whose_sensor_is_guessed_says_so_each_time(window, qtbot, tmp_path):
+    path = tmp_path / "a.txt"
+    path.write_text("".join(f"0.{i:03} {i % 50} {i % 40} 1\n" for i in range(100)))
+    for _ in range(2):
+        drop(window, path)
+        qtbot.waitUntil(lambda: "128x128 is guessed" in window.parts.messages.text)
+        assert "--sensor WxH" in window.parts.messages.text
+        assert window.parts.messages.role == "warning"
+
+
+def test_a_dropped_file_without_events_or_size_names_the_cure(window, qtbot, tmp_path):
+    path = tmp_path / "empty.raw"
+    path.write_bytes(b"% evt 3.0\n% end\n")
+    drop(window, path)
+    qtbot.waitUntil(lambda: "--sensor WxH" in window.parts.messages.text)
+    assert window.parts.messages.role == "error"
 
 
 def test_the_open_dialog_opens_what_was_chosen(window, qtbot, recording, monkeypatch):

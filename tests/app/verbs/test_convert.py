@@ -32,6 +32,20 @@ def recording(tmp_path: Path) -> Path:
     return path
 
 
+def test_the_output_has_the_size_that_the_input_does_not_say(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "a.txt").write_text("".join(f"0.{i:03} {i} 7 1\n" for i in range(30)))
+    out = tmp_path / "out.aedat4"
+    arguments = ["convert", str(tmp_path / "a.txt"), str(out)]
+    assert cli.main([*arguments, "--sensor", "40x30"]) == 0
+    with open_recording(out) as made:
+        assert made.sensor == SENSOR
+    assert capsys.readouterr().err == ""
+    assert cli.main([*arguments, "--overwrite"]) == 0
+    assert "128x128 is guessed from its events" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize("compression", ["none", "lz4", "lz4_high", "zstd", "zstd_high"])
 def test_every_stream_is_the_same_after_conversion(
     recording: Path, tmp_path: Path, compression: str, capsys: pytest.CaptureFixture[str]

@@ -55,6 +55,20 @@ def test_an_engine_can_take_another_size_of_input(
     assert "must be multiples of 32 pixels for tiny, got 100x96" in capsys.readouterr().err
 
 
+def test_an_engine_can_take_raw_events_and_decode_its_outputs(
+    model: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.onnx"
+    arguments = ["export", str(model), "-o", str(out), "--recording", str(recording)]
+    sizes = ["--windows", "3", "--events", "80x60"]  # not the recording's: it is brought to it
+    assert main([*arguments, *sizes, "--decoded"]) == 0
+    card = read_card(out)
+    assert (card.input, card.sensor, card.is_decoded) == ("events", (80, 60), True)
+    assert "segmentation agrees 100.000%" in capsys.readouterr().err
+    assert main([*arguments, "--overwrite", "--decoded"]) == 1
+    assert "--decoded needs the sensor: give --events WxH too" in capsys.readouterr().err
+
+
 def test_an_engine_that_disagrees_is_not_written(
     model: Path,
     recording: Path,
@@ -87,6 +101,11 @@ def test_an_engine_that_disagrees_is_not_written(
         (["gone.safetensors", "-o", "{folder}/x.onnx"], "no model file gone.safetensors"),
         (["gone.safetensors", "-o", "{folder}/x.bin"], "must be named *.onnx"),
         (["gone.safetensors", "-o", "{folder}/no/x.onnx"], "make it first"),
+        (["gone.safetensors", "-o", "{folder}/x.bin"], "must be named *.onnx or *.trt"),
+        (
+            ["gone.safetensors", "-o", "{folder}/x.onnx", "--compute-capability", "8.6"],
+            "--compute-capability goes with *.trt",
+        ),
     ],
 )
 def test_bad_input_is_one_clear_line(

@@ -11,6 +11,7 @@ from PIL import Image
 from scripted_source import random_packets
 
 from app.cli import main
+from app.verbs.gui import opener
 from events.packet import SensorSize
 from events.recordings.aedat4_writer import Aedat4Writer
 
@@ -66,3 +67,14 @@ def test_a_wrong_size_is_bad_usage(size, capsys):
         main(["gui", "--size", size])
     assert stopped.value.code == 2
     assert size in capsys.readouterr().err
+
+
+def test_a_sensor_s_size_is_of_the_recording_that_the_command_line_names(tmp_path, capsys):
+    for name in ("named.txt", "other.txt"):
+        (tmp_path / name).write_text("".join(f"0.{i:03} {i % 50} 7 1\n" for i in range(100)))
+    open_ = opener(str(tmp_path / "named.txt"), SensorSize(60, 45), in_child=False)
+    with open_(str(tmp_path / "named.txt")) as named, open_(str(tmp_path / "other.txt")) as other:
+        assert named.sensor == SensorSize(60, 45)
+        assert other.sensor == SensorSize(128, 128)
+    assert main(["gui", "--sensor", "60x45"]) == 1
+    assert "name one" in capsys.readouterr().err

@@ -139,6 +139,31 @@ def test_info_imports_no_heavy_library(recording: Path) -> None:
     subprocess.run([sys.executable, "-c", script, "info", str(recording)], check=True, timeout=30)
 
 
+def test_a_guessed_size_is_said_in_one_line_and_sensor_replaces_it(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("".join(f"0.{i:03} {i % 50} {i % 40} 1\n" for i in range(100)))
+    assert cli.main(["info", str(path)]) == 0
+    said = capsys.readouterr()
+    assert "128x128" in said.out
+    assert said.err.startswith(f"saccade: {path} does not say its sensor's size")
+    assert said.err.count("\n") == 1
+    assert cli.main(["info", str(path), "--sensor", "60x45", "--json"]) == 0
+    said = capsys.readouterr()
+    assert (json.loads(said.out)["width"], json.loads(said.out)["height"]) == (60, 45)
+    assert said.err == ""
+
+
+def test_a_size_that_the_file_contradicts_is_said_to_be_unused(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["info", str(recording), "--sensor", "60x45"]) == 0
+    said = capsys.readouterr()
+    assert "40x30" in said.out
+    assert said.err.endswith("its sensor has 40x30 pixels: --sensor 60x45 is not used\n")
+
+
 def _fails(path: Path, message: str, capsys: pytest.CaptureFixture[str]) -> None:
     assert cli.main(["info", str(path)]) == 1
     said = capsys.readouterr()

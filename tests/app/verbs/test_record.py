@@ -11,6 +11,7 @@ import pytest
 
 from app import cli
 from events.recordings.open import open_recording
+from events.sources.camera import CameraSource
 
 SACCADE = [sys.executable, "-c", "import sys, app.cli; sys.exit(app.cli.main())"]
 LIMITED = [
@@ -138,3 +139,13 @@ def test_a_length_must_be_positive(seconds, capsys) -> None:
         cli.main(["record", "camera", f"--seconds={seconds}"])
     assert exit_info.value.code == 2
     assert "--seconds" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("option", ["--capture-process", "--no-capture-process"])
+def test_a_camera_that_is_not_there_is_told_from_either_process(
+    option: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    if CameraSource.discover():
+        pytest.skip("this machine has a camera")
+    assert cli.main(["record", "camera", option, "-o", str(tmp_path / "x.aedat4")]) == 1
+    assert "saccade: no event camera found" in capsys.readouterr().err

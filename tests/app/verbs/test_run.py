@@ -179,7 +179,7 @@ def test_bad_input_is_one_clear_line_and_leaves_nothing(
     given = [argument.format(out=tmp_path / "out.jsonl") for argument in arguments]
     if "--engine" not in given:
         given += ["--engine", str(tiny_engine)]
-    assert main(["run", *given]) == 1
+    assert main(["run", *given, "--provider", "cpu"]) == 1
     errors = capsys.readouterr().err.strip().splitlines()
     assert len(errors) == 1
     assert message in errors[0]
@@ -229,3 +229,27 @@ def test_a_run_imports_neither_torch_nor_qt(
         cwd=REPOSITORY, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
+
+
+def test_a_trace_covers_every_window_up_to_its_writing(
+    recording: Path, tiny_engine: Path, tmp_path: Path
+) -> None:
+    out, trace = tmp_path / "out.jsonl", tmp_path / "trace.json"
+    arguments = ["run", recording, "-o", out, "--engine", tiny_engine, "--trace", trace]
+    assert main([str(argument) for argument in arguments]) == 0
+    spans = [r for r in json.loads(trace.read_text())["traceEvents"] if r["ph"] == "X"]
+    for stage in ("represent", "infer", "decode", "render"):
+        windows = [r["args"]["window"] for r in spans if r["name"] == stage]
+        assert windows == list(range(len(rows_of(out))))
+
+
+def test_a_guessed_sensor_stands_in_the_summary_and_a_given_one_does_not(
+    tiny_engine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.txt"
+    path.write_text("".join(f"0.{i:03} {i % 50} {i % 40} 1\n" for i in range(100)))
+    arguments = ["run", str(path), "-o", "-", "--engine", str(tiny_engine), "--provider", "cpu"]
+    assert main(arguments) == 0
+    assert "128x128 is guessed from its events" in capsys.readouterr().err
+    assert main([*arguments, "--sensor", "60x45"]) == 0
+    assert "guessed" not in capsys.readouterr().err

@@ -162,11 +162,39 @@ def event_arrays(path: Path, events: EventArray, compression: str = "none") -> N
 
 
 def event_packets(path: Path, events: EventArray) -> None:
-    messages = []
+    packed_events(path, [(b"evt3", 0, evt3_body(part)) for part in parts(events)])
+
+
+def mono_packets(path: Path, events: EventArray) -> None:
+    packets = []
     for part in parts(events):
-        words = evt3_body(part)
-        head = ros_header(0) + struct.pack("<2I2Q", SENSOR.height, SENSOR.width, 0, 0)
-        body = head + string(b"evt3") + b"\0" + string(words)
+        first_us = int(part["t"][0]) if len(part) else 0
+        dt_ns = (part["t"] - first_us).astype("<u8") * 1000
+        x, y, p = (part[name].astype("<u8") for name in "xyp")
+        words = p << 63 | y << 48 | x << 32 | dt_ns
+        packets.append((b"mono", first_us * 1000, words.astype("<u8").tobytes()))
+    packed_events(path, packets)
+
+
+def libcaer_packets(path: Path, events: EventArray) -> None:
+    """The base of the times is half a second, and what the low 31 bits of the first one lack."""
+    packets = []
+    for part in parts(events):
+        t = part["t"] - 500_000
+        base_us = (int(t[0]) >> 31 << 31) + 500_000 if len(part) else 0
+        x, y, p = (part[name].astype("<u4") for name in "xyp")
+        address = x << 17 | y << 2 | p << 1 | 1
+        rows = np.stack([address, t & 0x7FFFFFFF], 1).astype("<u4")
+        packets.append((b"libcaer", base_us * 1000, rows.tobytes()))
+    packed_events(path, packets)
+
+
+def packed_events(path: Path, packets: Sequence[tuple[bytes, int, bytes]]) -> None:
+    """Write event_camera_msgs of these encodings, bases of time in nanoseconds, and bytes."""
+    messages = []
+    for encoding, base_ns, data in packets:
+        head = ros_header(0) + struct.pack("<2I2Q", SENSOR.height, SENSOR.width, 0, base_ns)
+        body = head + string(encoding) + b"\0" + string(data)
         messages.append(("event_camera_msgs/EventPacket", "/event_camera/events", body))
     write_bag(path, messages, "bz2")
 
@@ -258,5 +286,9 @@ LAYOUTS = {
     "event_arrays": Layout(write=event_arrays, suffix=".bag", says_size=True),
     "event_packets": Layout(
         write=event_packets, suffix=".bag", max_us=(1 << 24) - 1, says_size=True, keeps_order=False
+    ),
+    "mono_packets": Layout(write=mono_packets, suffix=".bag", says_size=True, keeps_order=False),
+    "libcaer_packets": Layout(
+        write=libcaer_packets, suffix=".bag", says_size=True, keeps_order=False
     ),
 }

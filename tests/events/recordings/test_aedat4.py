@@ -23,6 +23,7 @@ from recording_files import (
 )
 
 from events.packet import pack_events
+from events.recordings.aedat4_payloads import encode_frame
 from events.recordings.aedat4_writer import Aedat4Writer
 from events.recordings.open import open_recording
 from events.recordings.recording import (
@@ -200,3 +201,27 @@ def test_memory_holds_a_packet_and_not_the_file(tmp_path: Path) -> None:
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
     assert peak < path.stat().st_size / 3
+
+
+def test_frames_of_16_bits_keep_their_upper_byte(tmp_path: Path) -> None:
+    path = tmp_path / "a.aedat4"
+    wide = np.random.default_rng(0).integers(0, 1 << 16, (48, 32)).astype("<u2")
+    frame = Frame(UNIX_US, 20, wide.view(np.uint8).reshape(48, 64))
+    with Aedat4Writer(path, SENSOR, compression="none", kinds=("frames",)) as writer:
+        writer.write_frame(frame)
+    payload = encode_frame(frame)
+    data = bytearray(path.read_bytes())
+    start = data.find(payload)
+    data[start + 88], data[start + 96] = 32, 2  # width, and OpenCV's CV_16UC1
+    path.write_bytes(data)
+    with open_recording(path) as recording:
+        (read,) = recording.frames()
+        np.testing.assert_array_equal(read.pixels, wide >> 8)
+        assert read.pixels.dtype == np.uint8
+        assert (read.t_us, read.exposure_us) == (UNIX_US, 20)
+        assert recording.damage.is_clean
+    data[start + 96] = 5  # CV_32F
+    path.write_bytes(data)
+    with open_recording(path) as recording:
+        assert list(recording.frames()) == []
+        assert recording.damage.damaged_packets == 1

@@ -14,10 +14,14 @@ from column_files import (
     event_arrays,
     event_packets,
     image_message,
+    libcaer_packets,
+    mono_packets,
+    packed_events,
     write_bag,
 )
 from recording_files import assert_same, random_events
 
+from events.packet import pack_events
 from events.recordings.open import open_recording
 from events.recordings.recording import RecordingError
 
@@ -106,6 +110,49 @@ def test_a_bag_without_its_table_is_read_around_a_damaged_chunk(tmp_path: Path) 
         found = recording.events_between(0, 2**61).events
         assert 6 <= len(found) < 12
         assert recording.damage.damaged_packets == 1
+
+
+@pytest.mark.parametrize("write", [mono_packets, libcaer_packets])
+def test_packets_of_other_encodings_are_read_from_any_time_on(
+    write: object, tmp_path: Path
+) -> None:
+    path = tmp_path / "a.bag"
+    write(path, EVENTS)  # type: ignore[operator]
+    with open_recording(path) as recording:
+        assert recording.sensor == SENSOR
+        assert_same(recording.events_between(0, 2**61).events, EVENTS)
+        middle_us = int(EVENTS["t"][350])
+        late = recording.events_between(middle_us, 2**61).events
+        assert_same(late, EVENTS[EVENTS["t"] >= middle_us])
+        assert recording.damage.is_clean
+
+
+def test_low_times_that_wrap_amid_a_packet_of_libcaer_go_on(tmp_path: Path) -> None:
+    events = pack_events([2**31 - 2, 2**31 - 1, 2**31, 2**31 + 5], [1, 2, 3, 4], [5, 6, 7, 8], [1])
+    events["t"] += 500_000
+    path = tmp_path / "a.bag"
+    libcaer_packets(path, events)
+    with open_recording(path) as recording:
+        assert_same(recording.events_between(0, 2**61).events, events)
+
+
+def test_packets_of_another_encoding_amid_others_are_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.bag"
+    word = (1 << 63 | 9 << 48 | 8 << 32 | 7_000).to_bytes(8, "little")
+    packed_events(path, [(b"mono", 1_000, word), (b"evt3", 0, word), (b"mono", 0, word[:5])])
+    with open_recording(path) as recording:
+        found = recording.events_between(0, 2**61).events
+        assert [tuple(event)[:4] for event in found.tolist()] == [(8, 8, 9, 1)]
+        assert recording.damage.damaged_packets == 1  # a chunk of the bag with such
+
+
+@pytest.mark.parametrize("encoding", ["libcaer_cmp", "trigger"])
+def test_an_encoding_that_is_not_read_is_named_with_the_cure(encoding: str, tmp_path: Path) -> None:
+    path = tmp_path / "a.bag"
+    packed_events(path, [(encoding.encode(), 0, bytes(8))])
+    with pytest.raises(RecordingError, match=rf"encoded as {encoding}: .*\.npz") as caught:
+        open_recording(path)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_bag_without_events_says_what_it_has(tmp_path: Path) -> None:

@@ -115,7 +115,7 @@ def aedat3_packet(
 
 
 def aedat3_body(events: EventArray, packet_events: int = 7) -> bytes:
-    """Packets of one time's high part, a frame (which is passed over) between any two."""
+    """Packets of one time's high part, a sample (which is passed over) between any two."""
     data = b""
     for high in np.unique(events["t"] >> 31):
         chosen = events[events["t"] >> 31 == high]
@@ -124,12 +124,26 @@ def aedat3_body(events: EventArray, packet_events: int = 7) -> bytes:
             x, y, p = (part[name].astype(np.int64) for name in "xyp")
             rows = np.stack([x << 17 | y << 2 | p << 1 | 1, part["t"] & 0x7FFFFFFF], 1)
             data += aedat3_packet(1, rows.astype("<u4").tobytes(), len(part), int(high))
-            data += aedat3_packet(2, b"\xff" * 46, 1, int(high), size=46)
+            data += aedat3_packet(3, b"\xff" * 46, 1, int(high), size=46)
     return data
+
+
+def aedat3_frame(
+    t_us: int, pixels: np.ndarray, exposure_us: int = 0, left: int = 0, top: int = 0
+) -> bytes:
+    """A packet with one frame of (H, W[, 3 or 4]) uint16 values in grey or RGB(A)."""
+    channels = pixels.shape[2] if pixels.ndim == 3 else 1
+    opened = t_us & 0x7FFFFFFF
+    times = [opened - 1, opened + exposure_us + 1, opened, opened + exposure_us]
+    place = [pixels.shape[1], pixels.shape[0], left, top]
+    head = np.array([channels << 1 | 1, *times, *place], "<i4").tobytes()
+    payload = head + pixels.astype("<u2").tobytes()
+    return aedat3_packet(2, payload, 1, t_us >> 31, size=len(payload))
 
 
 AEDAT2 = b"#!AER-DAT2.0\r\n# This is a raw AE data file - do not edit\r\n"
 AEDAT3 = b"#!AER-DAT3.1\r\n#Format: RAW\r\n#Source 1: DVS128\r\n#!END-HEADER\r\n"
+AEDAT3_DAVIS = AEDAT3.replace(b"DVS128", b"DAVIS240C")
 FORMS = {
     "evt2": Form(header=raw_header("2.0"), body=evt2_body, clock_bits=34),
     "evt21": Form(header=raw_header("2.1", ";endianness=little"), body=evt21_body, clock_bits=34),

@@ -6,8 +6,10 @@ import time
 import pytest
 from stand_in_devices import StandInCameras, StandInDevice, store
 
+from events.live.child_acquisition import ChildAcquisition
 from events.packet import SensorSize
 from events.sources.camera import CameraSource
+from events.sources.open import open_source
 from events.sources.source import Source, SourceError, SourceState
 
 NOW_US = time.time_ns() // 1000
@@ -105,3 +107,13 @@ def test_controls_are_there_while_the_camera_is_open() -> None:
 def test_the_sensor_is_unknown_before_opening() -> None:
     with pytest.raises(SourceError, match="not open yet"):
         _ = CameraSource().sensor
+
+
+@pytest.mark.parametrize("in_child", [False, True])
+def test_a_camera_is_read_where_the_user_asks(in_child: bool) -> None:
+    source = open_source("camera:X1", in_child=in_child)
+    assert isinstance(source, CameraSource)
+    assert isinstance(source._acquisition, ChildAcquisition) is in_child
+    assert source.controls() == []
+    with pytest.raises(ValueError, match="crop cannot be set: the camera is not open"):
+        source.set_control("crop", (0, 0, 1, 1))

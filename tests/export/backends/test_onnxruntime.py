@@ -128,13 +128,16 @@ def test_garbage_is_one_clear_line(tmp_path: Path, content: bytes) -> None:
     assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize("percent", range(0, 100, 10))
-def test_a_truncated_engine_is_refused(tiny_engine: Path, tmp_path: Path, percent: int) -> None:
+def test_a_truncated_engine_is_refused_wherever_it_was_cut(
+    tiny_engine: Path, tmp_path: Path
+) -> None:
     whole = tiny_engine.read_bytes()
     path = tmp_path / "cut.onnx"
-    path.write_bytes(whole[: len(whole) * percent // 100])
-    with pytest.raises(EngineError, match=r"export (the engine|it) again"):
-        onnxruntime.load(path)
+    sizes = {len(whole) * percent // 100 for percent in range(0, 100, 5)}
+    for size in sorted({*sizes, 1, 2, 3, 16, len(whole) - 2, len(whole) - 1}):
+        path.write_bytes(whole[:size])
+        with pytest.raises(EngineError, match=r"export (the engine|it) again"):
+            onnxruntime.load(path, provider="cpu")
 
 
 def test_random_bytes_never_escape_as_another_error(tiny_engine: Path, tmp_path: Path) -> None:
@@ -166,6 +169,39 @@ def test_a_spec_that_cannot_be_honoured_is_refused(tiny_engine: Path, tmp_path: 
     path.write_bytes(model.SerializeToString())
     with pytest.raises(EngineError, match=r"newer\.onnx: the model's metadata cannot be honoured"):
         onnxruntime.load(path)
+
+
+def graph_of(domain: str, operator: str, opset: int, ir_version: int) -> onnx.ModelProto:
+    """A graph of one node with a tiny card inside."""
+    value = onnx.helper.make_tensor_value_info("events", onnx.TensorProto.FLOAT, [1])
+    node = onnx.helper.make_node(operator, ["events"], ["depth"], domain=domain)
+    output = onnx.helper.make_tensor_value_info("depth", onnx.TensorProto.FLOAT, [1])
+    graph = onnx.helper.make_graph([node], "g", [value], [output])
+    opsets = [onnx.helper.make_opsetid("", opset)]
+    opsets += [onnx.helper.make_opsetid(domain, 1)] if domain else []
+    return onnx.helper.make_model(graph, opset_imports=opsets, ir_version=ir_version)
+
+
+@pytest.mark.parametrize(
+    ("domain", "operator", "opset", "ir_version", "message"),
+    [
+        ("", "Frobnicate", 18, 9, "needs the operator Frobnicate, which this runtime has not"),
+        ("my.domain", "Frob", 18, 9, "needs the operator my.domain:Frob"),
+        ("", "Neg", 99, 9, "has opset 99, newer than this runtime"),
+        ("", "Neg", 18, 99, "has ONNX IR version 99, this runtime reads up to"),
+        ("", "Neg", 18, 9, "its card says"),
+    ],
+)
+def test_a_graph_that_this_runtime_cannot_run_says_what_it_lacks(
+    tmp_path: Path, domain: str, operator: str, opset: int, ir_version: int, message: str
+) -> None:
+    path = tmp_path / "strange.onnx"
+    write_model(graph_of(domain, operator, opset, ir_version), tiny_card(), path)
+    with pytest.raises(EngineError) as caught:
+        onnxruntime.load(path, provider="cpu")
+    assert message in str(caught.value)
+    assert "again" in str(caught.value)
+    assert "\n" not in str(caught.value)
 
 
 def test_a_card_that_disagrees_with_its_graph_is_refused(tiny_engine: Path, tmp_path: Path) -> None:

@@ -21,6 +21,7 @@ from models.encoders import clip_vision, dinov2, dinov3
 from models.encoders.encoder import EncoderConfig
 from models.official import clip_event, gep, scaleevent
 from models.official.layout import (
+    Checkpoint,
     OfficialError,
     Source,
     fill,
@@ -215,4 +216,4 @@ def test_the_published_sizes_fit_tensor_by_tensor(
 
 def test_a_layout_must_speak_of_every_parameter() -> None:
     with pytest.raises(AssertionError, match="bias"):
-        fill(torch.nn.Linear(2, 2), {}, {"weight": Source("w")}, {}, Path("x"))
+        fill(torch.nn.Linear(2, 2), Checkpoint(Path("x"), {}), {"weight": Source("w")}, {})

@@ -5,6 +5,7 @@ from itertools import product
 import numpy as np
 import pytest
 import torch
+from event_packets import random_window
 
 from events.packet import EventPacket, SensorSize, empty_packet, pack_events
 from events.representations.count_chunks import CountChunksSpec
@@ -15,7 +16,7 @@ from events.representations.representation import Spec, spec_kinds
 from events.representations.voxel_grid import VoxelGridSpec
 from events.representations.voxel_image import VoxelImageSpec
 from models.representations.gridder import gridder_kinds, make_gridder
-from models.representations.packed_events import pack
+from models.representations.normalization import normalized
 
 SENSOR = SensorSize(60, 45)
 START_US = 10**15
@@ -91,39 +92,42 @@ def test_the_torch_twin_equals_the_definition(spec: Spec, size: tuple[int, int])
 
 
 @pytest.mark.parametrize("spec", SPECS, ids=name_of)
-@pytest.mark.parametrize("size", [(30, 40), (50, 110)], ids=str)
-def test_windows_together_have_the_grids_that_each_has_alone(
-    spec: Spec, size: tuple[int, int]
-) -> None:
-    letterbox = Letterbox(SENSOR, *size)
-    packets = [*PACKETS.values(), packet_of(40)]
-    grids = make_gridder(spec, letterbox, CPU).grids(pack(packets))
-    expected = np.stack([spec.network_input(packet, letterbox) for packet in packets])
-    np.testing.assert_allclose(grids.numpy(), expected, rtol=1e-5, atol=1e-5)
+def test_columns_with_padding_give_the_same(spec: Spec) -> None:
+    letterbox = Letterbox(SENSOR, 30, 40)
+    gridder = make_gridder(spec, letterbox, CPU)
+    for name, packet in PACKETS.items():
+        columns = torch.full((4, 4096), -1, dtype=torch.int32)
+        for row, values in zip(
+            columns, (packet.t - START_US, packet.x, packet.y, packet.p), strict=True
+        ):
+            row[: len(packet)] = torch.from_numpy(values.astype(np.int32))
+        grid = gridder(*columns, DURATION_US)
+        expected = spec.network_input(packet, letterbox)[None]
+        np.testing.assert_allclose(grid.numpy(), expected, rtol=1e-5, atol=1e-5, err_msg=name)
 
 
-def test_packed_events_are_those_of_the_packets() -> None:
-    sensor = SensorSize(32768, 32768)
-    start_us = 10**15
-    corners = pack_events([start_us, start_us + 2**31 - 2], [0, 32767], [32767, 0], [1, 0])
-    whole = EventPacket(corners, sensor, start_us, start_us + 2**31 - 1)
-    packed = pack([whole, empty_packet(sensor, 0, 7)])
-    assert packed.num_events == (2, 0)
-    assert packed.durations_us == (2**31 - 1, 7)
-    x, is_on, y = (
-        packed.words[:, 1] & 0x7FFF,
-        packed.words[:, 1] >> 15 & 1,
-        packed.words[:, 1] >> 16,
-    )
-    assert packed.words[:, 0].tolist() == [0, 2**31 - 2]
-    assert (x.tolist(), y.tolist(), is_on.tolist()) == ([0, 32767], [32767, 0], [1, 0])
+def test_a_million_and_a_half_events_are_summed_as_the_definition_does() -> None:
+    sensor = SensorSize(640, 480)
+    packet, letterbox = random_window(1_500_000, sensor), Letterbox(sensor, 192, 256)
+    for spec in (VoxelGridSpec(normalization="nonzero_rms"), RedBlueSpec()):
+        grid = make_gridder(spec, letterbox, CPU).grid(packet)
+        expected = spec.network_input(packet, letterbox)
+        np.testing.assert_allclose(grid.numpy(), expected, rtol=1e-5, atol=1e-5)
 
 
-def test_windows_that_cannot_be_packed_are_refused() -> None:
-    with pytest.raises(ValueError, match="of one sensor are packed together"):
-        pack([empty_packet(SENSOR, 0, 1), empty_packet(SensorSize(2, 2), 0, 1)])
-    with pytest.raises(ValueError, match="must not last more than 2147483647 us, got 2147483648"):
-        pack([empty_packet(SENSOR, 0, 2**31)])
+def test_values_that_are_equal_but_for_rounding_count_as_equal() -> None:
+    grid = torch.zeros(1, 64, 64)
+    grid[0, :40, :33] = 0.1
+    assert normalized(grid, "nonzero_mean_std").abs().max() < 1e-6
+    grid[0, 0, 0] = 0.2
+    assert normalized(grid, "nonzero_mean_std").abs().max() > 10
+
+
+def test_a_window_that_int32_cannot_count_is_refused() -> None:
+    gridder = make_gridder(VoxelGridSpec(num_bins=5), Letterbox(SENSOR, 30, 40), CPU)
+    packet = empty_packet(SENSOR, 0, 430 * 10**6)
+    with pytest.raises(ValueError, match=r"may last 429 s .* got 430 s: take shorter windows"):
+        gridder.grid(packet)
 
 
 def test_every_representation_has_a_twin_and_every_twin_is_tested() -> None:

@@ -6,9 +6,10 @@ import torch
 from torch import Tensor
 
 from models.temporal.causal_transformer import CausalTransformer, Config, Modality, swiglu_width
-from models.temporal.token_memory import empty_memory, stream_window, visible_start
+from models.temporal.token_memory import empty_token_memory, stream_window, visible_start
 
 WIDTH, WINDOW, CONTEXT = 16, 4, 32
+SLOTS = CONTEXT // WINDOW
 CONFIG = Config(depth=3, head_width=8, context_tokens=CONTEXT)
 
 
@@ -28,11 +29,16 @@ def film(num_tokens: int, batch_size: int = 2) -> tuple[Tensor, Tensor]:
     return tokens, torch.randint(5, (batch_size, num_tokens), generator=generator)
 
 
+def maps_of(batch_size: int, num_windows: int) -> Tensor:
+    generator = torch.Generator().manual_seed(2)
+    return torch.randn(batch_size, num_windows, WIDTH, 2, 2, generator=generator)
+
+
 def streamed(model: CausalTransformer, tokens: Tensor, modality: Tensor) -> Tensor:
-    memory = empty_memory(model, len(tokens))
+    memory = empty_token_memory(model, len(tokens), WINDOW)
     parts = []
     for window, kinds in zip(tokens.split(WINDOW, 1), modality.split(WINDOW, 1), strict=True):
-        hidden, memory = stream_window(model, window, kinds, memory)
+        hidden, memory = stream_window(model, window, kinds, torch.ones(len(tokens)), memory)
         parts.append(hidden)
     return torch.cat(parts, 1)
 
@@ -52,38 +58,48 @@ def test_after_the_context_is_full_each_window_is_the_pass_over_what_it_still_se
     tokens, modality = film(4 * CONTEXT + WINDOW, batch_size=1)
     outputs = streamed(model, tokens, modality)
     for first in range(0, tokens.shape[1], WINDOW):
-        start, end = visible_start(first, CONTEXT), first + WINDOW
+        start, end = WINDOW * visible_start(first // WINDOW, SLOTS), first + WINDOW
         expected = model.hidden(tokens[:, start:end], modality[:, start:end])[:, -WINDOW:]
         torch.testing.assert_close(outputs[:, first:end], expected, atol=1e-5, rtol=1e-5)
 
 
 def test_what_is_seen_is_all_at_first_and_then_between_half_and_the_whole_context() -> None:
-    starts = [visible_start(t, CONTEXT) for t in range(5 * CONTEXT)]
-    assert not any(starts[:CONTEXT])
-    spans = [t + 1 - start for t, start in enumerate(starts)][CONTEXT:]
-    assert (min(spans), max(spans)) == (CONTEXT // 2 + 1, CONTEXT)
+    starts = [visible_start(number, SLOTS) for number in range(5 * SLOTS)]
+    assert not any(starts[:SLOTS])
+    spans = [number + 1 - start for number, start in enumerate(starts)][SLOTS:]
+    assert (min(spans), max(spans)) == (SLOTS // 2 + 1, SLOTS)
     assert starts == sorted(starts)
 
 
 @torch.no_grad()
-def test_the_memory_keeps_its_size_and_the_one_handed_over_its_values(
-    model: CausalTransformer,
-) -> None:
-    tokens, modality = film(WINDOW)
-    before = empty_memory(model, 2)
-    _, after = stream_window(model, tokens, modality, before)
-    assert [each.shape for each in after] == [each.shape for each in before]
-    assert not before.keys.any()
-    assert after.keys.any()
-    assert (before.num_seen, after.num_seen) == (0, WINDOW)
+def test_missing_windows_leave_their_positions_empty(model: CausalTransformer) -> None:
+    (maps,) = maps_of(1, 6)
+    elapsed = [1.0, 1, 3, 1, 1, 1]  # the third window is number 4: numbers 2 and 3 are missing
+    outputs = model.sequence(maps[None], torch.tensor([elapsed]))[0]
+    tokens = maps[:3].flatten(2).transpose(1, 2).flatten(0, 1)[None]
+    place = torch.cat([torch.arange(8), torch.arange(16, 20)])
+    kinds = torch.full((1, 12), Modality.VIDEO_EVENTS)
+    expected = model.hidden(tokens, kinds, place_N=place)[0, -WINDOW:]
+    torch.testing.assert_close(outputs[2].flatten(1).T, expected)
+    closed = model.hidden(tokens, kinds)[0, -WINDOW:]
+    assert not torch.allclose(expected, closed, atol=1e-3)
 
 
-def test_a_window_that_would_straddle_the_change_of_contexts_is_refused(
+@torch.no_grad()
+def test_a_gap_as_long_as_the_context_begins_anew(model: CausalTransformer) -> None:
+    maps = maps_of(1, 5)
+    long = model.sequence(maps, torch.tensor([[1.0, 1, 1, SLOTS, 1]]))
+    fresh = model.sequence(maps[:, 3:], torch.ones(1, 2))
+    assert torch.equal(long[:, 3:], fresh)
+    short = model.sequence(maps, torch.tensor([[1.0, 1, 1, SLOTS - 1, 1]]))
+    assert not torch.allclose(short[:, 3], fresh[:, 0], atol=1e-3)
+
+
+def test_windows_that_would_straddle_the_change_of_contexts_are_refused(
     model: CausalTransformer,
 ) -> None:
-    tokens, modality = film(6)
     with pytest.raises(ValueError, match="6 tokens a window do not divide half the context, 16"):
-        stream_window(model, tokens, modality, empty_memory(model, 2))
+        model.empty_memory(1, 2, 3)
 
 
 @torch.no_grad()
@@ -95,7 +111,8 @@ def test_a_causal_token_knows_nothing_of_the_future_and_a_frame_s_token_all(
     changed[:, -1] *= -1
     before, after = model(tokens, modality), model(changed, modality)
     torch.testing.assert_close(before[:, :-1], after[:, :-1])
-    assert not torch.allclose(model.frame(tokens)[:, 0], model.frame(changed)[:, 0])
+    said = [model.frame(each.mT.unflatten(2, (2, 4)))[..., 0, 0] for each in (tokens, changed)]
+    assert not torch.allclose(*said)
 
 
 @torch.no_grad()

@@ -18,6 +18,7 @@ from dataset_layouts import (
     write_video,
 )
 from PIL import Image
+from word_files import AEDAT3_DAVIS, aedat3_body, aedat3_frame
 
 from events.packet import SensorSize
 from events.recordings.open import open_recording
@@ -40,6 +41,31 @@ def made(name: str, root: Path) -> RecordedSet:
     dataset = load_dataset(name, root)
     assert isinstance(dataset, RecordedSet)
     return dataset
+
+
+def test_frames_of_aedat3_are_pairs_with_the_events_between_them(tmp_path: Path) -> None:
+    pixels = np.full((180, 240), 0x8000, np.uint16)
+    times_us = range(0, 200_000, 20_000)
+    frames = [aedat3_frame(t, pixels + t // 100, exposure_us=2_000) for t in times_us]
+    events = some_events(0, 1_000)
+    (tmp_path / "recordings").mkdir()
+    path = tmp_path / "recordings" / "a.aedat"
+    path.write_bytes(AEDAT3_DAVIS + b"".join(frames) + aedat3_body(events))
+    dataset = load_dataset("davis_frames", tmp_path)
+    assert (dataset.num_windows("train"), dataset.num_windows("val")) == (7, 2)
+    window = dataset.window("train", 1, 0, ASKED, WINDOW_US, with_images=True)
+    assert (window.packet.start_us, window.packet.end_us) == (21_000, 41_000)
+    assert window.packet.sensor == SensorSize(240, 180)
+    inside = (events["t"] >= 21_000) & (events["t"] < 41_000)
+    np.testing.assert_array_equal(window.packet.t, events["t"][inside])
+    assert window.image is not None
+    assert window.previous is not None
+    assert (int(window.previous[0, 0, 0]), int(window.image[0, 0, 0])) == (
+        (0x8000 + 200) >> 8,
+        (0x8000 + 400) >> 8,
+    )
+    report = check_dataset("davis_frames", tmp_path, deep=True, report=lambda _: None)
+    assert report.is_whole
 
 
 def test_a_random_split_is_always_the_same_eighty_and_twenty() -> None:

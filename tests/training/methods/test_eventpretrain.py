@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -14,16 +13,6 @@ from training.augmentation import ViewConfig
 from training.data.batch import Batch
 from training.difference_map import difference_map
 from training.methods.eventpretrain import Config, TokenContrast
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small are computed faster by one thread, on a busy machine by far."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
-
 
 STAGES = ("reconstruction", "transition", "focus")
 

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -19,15 +18,6 @@ from training.data import mixture
 from training.methods.eventpretrain import Config
 from training.methods.method import Method
 from training.recipe import Recipe, Stage
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Networks this small are computed faster by one thread, on a busy machine by far."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
 
 
 def test_the_focus_goes_on_with_the_heads_of_the_transition(tmp_path: Path) -> None:

@@ -5,13 +5,13 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_runs import learn, pair_batch
 from torch import Tensor
 from transformers import Dinov2Config, Dinov2Model
 
 from events.representations.red_blue import RedBlueSpec
 from models.encoders import dinov2, hybrid
 from models.encoders.encoder import Tokens
-from models.heads.head import Targets
 from models.perception import Perception
 from models.teachers.teacher import Teacher
 from training.data import mixture
@@ -83,24 +83,14 @@ def method(config: Config | None = None, *, teacher_width: int = WIDTH, **encode
 def make(recipe: Recipe, config: Config, teacher: Teacher) -> GepAlign:
     torch.manual_seed(0)
     card = make_card(recipe)
-    return GepAlign(config, Perception(card), card, teacher, ("tiny_imagenet", "camvid"))
+    return GepAlign(config, Perception(card), card, teacher, are_film=(False, True))
 
 
 def batch(size: int = 4, seed: int = 0) -> Batch:
     generator = torch.Generator().manual_seed(seed)
     images = torch.randint(256, (size, 3, SIZE, SIZE), generator=generator, dtype=torch.uint8)
-    return Batch(
-        events=torch.randn(size, 3, SIZE, SIZE, generator=generator),
-        targets=Targets(
-            recognition=torch.full((size,), -1),
-            segmentation=torch.full((size, 4, 4), 255),
-            depth_m=torch.zeros(size, 4, 4),
-        ),
-        embedding=torch.zeros(size, 0),
-        dataset=torch.arange(size) % 2,
-        names=("x",) * size,
-        pairs=Pairs(images, images, torch.zeros(size, SIZE, SIZE)),
-    )
+    events = torch.randn(size, 3, SIZE, SIZE, generator=generator)
+    return pair_batch(events, images, images, torch.arange(size) % 2)
 
 
 def test_the_paper_s_loss_is_the_cosine_and_a_tenth_of_its_pull_from_the_contrast() -> None:
@@ -168,14 +158,7 @@ def test_all_of_the_student_learns_and_nothing_of_the_teacher() -> None:
 
 def losses(steps: int, aligned: GepAlign, lr: float = 3e-3, size: int = 4) -> list[float]:
     optimizer = torch.optim.AdamW(aligned.parameters(), lr=lr, weight_decay=0)
-    seen = []
-    for _ in range(steps):
-        output = aligned.train()(batch(size))
-        optimizer.zero_grad()
-        output.loss.backward()
-        optimizer.step()
-        seen.append(output.loss.item())
-    return seen
+    return learn(aligned, batch(size), optimizer, steps)
 
 
 def test_eight_samples_are_learnt_by_heart() -> None:
@@ -240,7 +223,7 @@ def test_terms_on_patch_embeddings_need_both_to_have_them() -> None:
     [
         ({"weights": {"cosine": 1.0}}, "must name some of cos, "),
         ({"weights": {"mse": 1.0}, "gradient_ratio": 0.1}, "measures by cos: got 0.1 with mse"),
-        ({"temperatures": {"camvid": 0.0}}, "temperatures must be above 0"),
+        ({"film_temperature": 0.0}, "film_temperature must be above 0, got 0.2 and 0.0"),
         ({"polarity_swap": 1.5}, r"must lie in \[0, 1\], got 1.5"),
     ],
 )

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import torch
+from tiny_runs import learn
 from torch import Tensor
 from torch.nn.functional import layer_norm
 from transformers import Dinov2Config, Dinov2Model
@@ -128,14 +129,7 @@ def test_the_transformer_alone_learns() -> None:
 def losses(steps: int, generative: GepGenerate, lr: float, size: int) -> list[float]:
     (group,) = generative.parameter_groups()
     optimizer = torch.optim.AdamW(group.parameters, lr=lr, weight_decay=0)
-    seen = []
-    for _ in range(steps):
-        output = generative.train()(batch(size))
-        optimizer.zero_grad()
-        output.loss.backward()
-        optimizer.step()
-        seen.append(output.loss.item())
-    return seen
+    return learn(generative, batch(size), optimizer, steps)
 
 
 def test_eight_samples_are_learnt_by_heart() -> None:
@@ -163,9 +157,8 @@ def test_a_run_goes_from_an_aligned_encoder_to_a_model_that_opens(
     module, card = load_model(path)
     aligned, _ = load_model(tmp_path / "aligned.safetensors")
     events = torch.randn(1, 5, SIZE, SIZE)
-    patches = aligned.encoder.tokens(events).patches_BND
     assert module.temporal is not None
-    expected = module.temporal.frame(patches).transpose(1, 2).unflatten(2, (2, 2))
+    expected = module.temporal.frame(aligned.encoder.tokens(events).map)
     torch.testing.assert_close(module(events)["tokens"], expected)
     assert card.temporal == describe_encoder(TEMPORAL)
 

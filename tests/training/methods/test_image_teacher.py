@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from picture_batches import SIZE, picture_batch
+from tiny_runs import learn
 
 from models.teachers.open import open_teacher
 from training.methods.image_teacher import Config, ImageTeacher, vision_transformer
@@ -21,17 +22,8 @@ def method(config: Config = TINY, seed: int = 0) -> ImageTeacher:
 
 def steps(made: ImageTeacher, num: int, lr: float) -> list[float]:
     """Return the losses of some steps on one batch."""
-    batch = picture_batch()
     optimizer = torch.optim.Adam([p for p in made.parameters() if p.requires_grad], lr=lr)
-    losses = []
-    for step in range(num):
-        loss = made(batch).loss
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
-        made.after_step(step)
-        losses.append(loss.item())
-    return losses
+    return learn(made, picture_batch(), optimizer, num)
 
 
 def test_every_term_is_told_and_the_loss_is_their_weighted_sum() -> None:

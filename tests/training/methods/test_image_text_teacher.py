@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from picture_batches import SIZE, picture_batch
+from tiny_runs import learn
 
 from models.teachers.open import open_teacher
 from models.teachers.preprocessing import CLIP, Preprocessing
@@ -36,16 +37,8 @@ def method(**changes: Any) -> ImageTextTeacher:
 
 def steps(made: ImageTextTeacher, num: int, lr: float) -> list[float]:
     torch.manual_seed(1)
-    batch = picture_batch(num_classes=8)
     optimizer = torch.optim.Adam(made.parameters(), lr=lr)
-    losses = []
-    for _ in range(num):
-        output = made(batch)
-        optimizer.zero_grad()
-        output.loss.backward()
-        optimizer.step()
-        losses.append(output.loss.item())
-    return losses
+    return learn(made, picture_batch(num_classes=8), optimizer, num)
 
 
 def test_every_term_is_told_and_the_loss_is_their_weighted_sum() -> None:

@@ -6,12 +6,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from tiny_runs import built, first_batch, learn
 from tiny_teachers import clip_teacher, dinov3_teacher
 
 from models.encoders import dinov3
 from training.data import mixture
 from training.data.batch import Batch
-from training.data.feed import batches
 from training.methods import saccade, scaleevent
 from training.methods.saccade import Saccade
 from training.optim import OptimizerConfig
@@ -40,10 +40,7 @@ def teachers(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, Path]:
 
 @pytest.fixture(scope="module")
 def batch() -> Batch:
-    feed = RECIPE.data.build(RECIPE)
-    (delivery,) = batches(feed, STAGE, first=0, num_batches=1, num_workers=0)
-    assert isinstance(delivery.batch, Batch)
-    return delivery.batch
+    return first_batch(RECIPE)
 
 
 def build(teachers: tuple[Path, Path], **options: object) -> Saccade:
@@ -53,9 +50,7 @@ def build(teachers: tuple[Path, Path], **options: object) -> Saccade:
         structure=structure,
         **{"text_teacher": str(text), **options},  # type: ignore[arg-type]
     )
-    torch.manual_seed(0)
-    recipe = replace(RECIPE, method=config)
-    method = config.build(recipe, recipe.data.build(recipe))
+    method = built(replace(RECIPE, method=config))
     assert isinstance(method, Saccade)
     return method
 
@@ -124,13 +119,7 @@ def test_twenty_steps_overfit_in_the_same_way_as_ever(
 ) -> None:
     method = build(teachers)
     optimizer = torch.optim.AdamW(method.parameters(), lr=3e-3)
-    losses = []
-    for _ in range(20):
-        output = method(batch)
-        optimizer.zero_grad()
-        output.loss.backward()
-        optimizer.step()
-        losses.append(output.loss.item())
+    losses = learn(method, batch, optimizer, 20)
     found = [losses[0], losses[9], losses[19]]
     assert found == pytest.approx([5.82443, 1.58116, 1.03759], rel=1e-3)
 
@@ -139,11 +128,5 @@ def test_eight_samples_are_learned_by_heart(teachers: tuple[Path, Path], batch: 
     method = build(teachers, difference_weight=0.0)
     optimizer = torch.optim.AdamW(method.parameters(), lr=1e-2, weight_decay=0)
     schedule = torch.optim.lr_scheduler.CosineAnnealingLR(optimizer, 300)
-    first = method(batch).loss.item()
-    for _ in range(300):
-        output = method(batch)
-        optimizer.zero_grad()
-        output.loss.backward()
-        optimizer.step()
-        schedule.step()
-    assert output.loss.item() < 0.01 * first
+    losses = learn(method, batch, optimizer, 300, schedule)
+    assert losses[-1] < 0.01 * losses[0]

@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import replace
 from functools import cache
 from pathlib import Path
@@ -9,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from tiny_runs import built, first_batch, learn
 from tiny_teachers import dinov3_teacher
 
 from events.representations.voxel_image import VoxelImageSpec
@@ -56,8 +56,7 @@ def make_recipe(teacher: Path, encoder: Any = ENCODER, **changes: Any) -> Recipe
 
 def make(teacher: Path, **changes: Any) -> ScaleEvent:
     recipe = make_recipe(teacher, **changes)
-    torch.manual_seed(0)
-    method = recipe.method.build(recipe, recipe.data.build(recipe))
+    method = built(recipe)
     assert isinstance(method, ScaleEvent)
     return method
 
@@ -65,34 +64,14 @@ def make(teacher: Path, **changes: Any) -> ScaleEvent:
 @cache
 def batch(num: int = 8) -> Batch:
     """Synthetic windows of varied density."""
-    recipe = make_recipe(Path())
-    feed = recipe.data.build(recipe)
-    samples = feed.samples(recipe.stages[0])
-    made: Batch = feed.collate([samples[i] for i in range(num)])
-    return made
-
-
-@pytest.fixture(autouse=True)
-def one_thread() -> Iterator[None]:
-    """Sums of several threads are rounded in another order."""
-    num_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
-    yield
-    torch.set_num_threads(num_threads)
+    return first_batch(make_recipe(Path()), num)
 
 
 def losses(method: Method, steps: int, lr: float, num: int = 8) -> list[float]:
     optimizer = build_optimizer(method.parameter_groups(), OptimizerConfig(lr=lr, weight_decay=0))
     for group in optimizer.param_groups:
         group["lr"] = lr * group["lr_scale"]
-    seen = []
-    for _ in range(steps):
-        output = method.train()(batch(num))
-        optimizer.zero_grad()
-        output.loss.backward()
-        optimizer.step()
-        seen.append(output.loss.item())
-    return seen
+    return learn(method, batch(num), optimizer, steps)
 
 
 @pytest.mark.parametrize("form", ["paper", "code"])

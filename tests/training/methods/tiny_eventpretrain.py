@@ -6,18 +6,18 @@ from dataclasses import replace
 from typing import Any
 
 import torch
+from tiny_runs import learn, pair_batch
 from torch import Tensor
 
 from events.representations.voxel_grid import VoxelGridSpec
 from models.card import ModelCard
 from models.encoders import vit
 from models.encoders.encoder import Tokens
-from models.heads.head import Targets
 from models.perception import Perception, describe_encoder
 from models.reconstruction import DecoderConfig
 from models.teachers.teacher import Teacher
 from training.augmentation import ViewConfig
-from training.data.batch import Batch, Pairs
+from training.data.batch import Batch
 from training.methods.eventpretrain import Config, DifferenceModelling, TokenContrast
 from training.methods.method import Method
 
@@ -50,22 +50,11 @@ class SmallTeacher(Teacher):
 def make_batch(size: int = SIZE, num_samples: int = SAMPLES) -> Batch:
     generator = torch.Generator().manual_seed(3)
     shape = (num_samples, 3, size, size)
-    return Batch(
-        events=torch.randn(num_samples, 5, size, size, generator=generator),
-        targets=Targets(
-            recognition=torch.zeros(num_samples),
-            segmentation=torch.zeros(num_samples),
-            depth_m=torch.zeros(num_samples),
-        ),
-        embedding=torch.zeros(num_samples, 0),
-        dataset=torch.zeros(num_samples, dtype=torch.int64),
-        names=("random",) * num_samples,
-        pairs=Pairs(
-            torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8),
-            torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8),
-            torch.zeros(num_samples, size, size),
-        ),
+    events = torch.randn(num_samples, 5, size, size, generator=generator)
+    images, previous = (
+        torch.randint(0, 256, shape, generator=generator, dtype=torch.uint8) for _ in range(2)
     )
+    return pair_batch(events, images, previous, torch.zeros(num_samples, dtype=torch.int64))
 
 
 def make_method(stage: str, **changes: Any) -> Method:
@@ -89,12 +78,4 @@ def make_method(stage: str, **changes: Any) -> Method:
 
 def train(method: Method, num_steps: int, lr: float) -> list[float]:
     optimizer = torch.optim.AdamW([p for p in method.parameters() if p.requires_grad], lr)
-    batch, losses = make_batch(), []
-    for step in range(num_steps):
-        output = method(batch)
-        optimizer.zero_grad()
-        output.loss.backward()
-        optimizer.step()
-        method.after_step(step)
-        losses.append(output.loss.item())
-    return losses
+    return learn(method, make_batch(), optimizer, num_steps)

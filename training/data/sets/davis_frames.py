@@ -25,7 +25,7 @@ from training.data.dataset import LabelledWindow, Sequential, Split
 from training.data.folder import DataError, MissingDataError
 from training.data.recorded import TRAIN_SHARE, home_of
 
-SUFFIXES = (".aedat4", ".bag", ".h5", ".hdf5")
+SUFFIXES = (".aedat", ".aedat4", ".bag", ".h5", ".hdf5")
 """Of the formats whose frames are read."""
 LONGEST_US = 200_000
 """Frames farther apart do not belong together: some between them were lost."""
@@ -51,7 +51,7 @@ class DavisFrames(Sequential):
     """Windows between frames; those of one recording also as sequences that touch."""
 
     name = "davis_frames"
-    layout = "recordings/**/*.{aedat4,bag,h5,hdf5} with frames"
+    layout = "recordings/**/*.{aedat,aedat4,bag,h5,hdf5} with frames"
     recognition_labels: tuple[str, ...] = ()
     segmentation_labels: tuple[str, ...] = ()
 

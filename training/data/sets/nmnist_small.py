@@ -28,6 +28,7 @@ class NMnistSmall:
     name = "nmnist_small"
     layout = "recognition/nmnist_small_1100.npz"
     segmentation_labels: tuple[str, ...] = ()
+    is_film = False
     recognition_labels = tuple("0123456789")
 
     def __init__(self, root: Path) -> None:
