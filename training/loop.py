@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import copy
 import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -13,12 +12,13 @@ import torch
 from torch.utils.tensorboard import SummaryWriter
 
 from models.model_file import load_card
+from training.begin import begin
 from training.checkpoint import Run
 from training.data.feed import AnyBatch, Delivery, Feed, batches
 from training.data.folder import DataError
-from training.distributed import World, distribute, shard
-from training.methods.method import MODEL_FILE, Method, StepOutput
-from training.optim import AveragedWeights, build_optimizer, learning_rate
+from training.distributed import World
+from training.methods.method import MODEL_FILE, StepOutput
+from training.optim import learning_rate
 from training.recipe import Recipe
 from training.run_folder import RunFolder
 from training.stepper import DTYPES, Stepper
@@ -81,23 +81,6 @@ def train(
     folder.keep_metrics_before(first_step)
     with SummaryWriter(str(folder.path), purge_step=first_step or None) as writer:
         return _Loop(run, recipe, folder, writer, made_by, report).go(feed, first_step)
-
-
-def begin(recipe: Recipe, method: Method, world: World) -> Run:
-    """Return a run of ``method`` at its first step."""
-    average = AveragedWeights(method.trained(), recipe.ema_decay)
-    distributed = distribute(method, world, recipe.strategy)
-    if world.size > 1 and recipe.strategy == "fsdp":
-        average.unsharded = copy.deepcopy(average.module).cpu()
-        shard(average.module, world)
-    return Run(
-        world=world,
-        method=method,
-        distributed=distributed,
-        average=average,
-        optimizer=build_optimizer(method.parameter_groups(), recipe.optimizer),
-        scaler=torch.amp.GradScaler(world.device.type, enabled=recipe.precision == "fp16"),
-    )
 
 
 class _Loop:

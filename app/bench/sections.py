@@ -131,9 +131,10 @@ def _gpu(request: Request) -> Iterator[Row]:
 def _training(request: Request) -> Iterator[Row]:
     if importlib.util.find_spec("transformers") is None:
         return
-    from app.bench import similarity, training
+    from app.bench import similarity, training, training_grids
 
     yield from training.rows()
+    yield from training_grids.rows()
     yield from similarity.rows()
 
 

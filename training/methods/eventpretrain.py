@@ -61,6 +61,8 @@ if TYPE_CHECKING:
     from training.recipe import Recipe
 
 HEADS_FILE = "heads.safetensors"
+QUEUE = "queue"
+"""What the queue is called beside the heads."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -110,6 +112,11 @@ class Config(MethodConfig):
     initial_heads: Path | None = None
     """Stage III: ``heads.safetensors`` that the run of stage II left beside its model; None starts
     them anew."""
+    carry_queue: bool = True
+    """Stage III: whether the keys that stage II ended with go on too; they lie beside its heads. It
+    is said to be initialised from stage II, not whether that means the queue. The same projection
+    made its keys: random ones in their place are told apart at a glance, and would make the first
+    steps, which matter most to an encoder that has just been let go, too easy."""
 
     def __post_init__(self) -> None:
         if not 0 < self.mask_ratio < 1:
@@ -202,13 +209,15 @@ class TokenContrast(Method):
             "predictor": token_mlp(2, width, config.hidden_width),
             "teacher": TeacherProjection(teacher.width, width, config.teacher_cells),
         }
-        if config.initial_heads is not None:
-            _load_heads(config.initial_heads, nn.ModuleDict(heads))
         self.student = nn.ModuleDict({"module": module, **heads})
+        self.queue: PositionQueue | None = None
         if config.negatives == "queue":
             stride = module.encoder.strides[-1]
             num_positions = (card.input_height // stride) * (card.input_width // stride)
             self.queue = PositionQueue(num_positions, config.queue_length, width)
+        if config.initial_heads is not None:
+            carried = {QUEUE: self.queue} if self.queue is not None and config.carry_queue else {}
+            _load_heads(config.initial_heads, nn.ModuleDict(heads | carried))
         if config.stage == "transition":
             module.requires_grad_(False)
             _maskable(module).norm.requires_grad_(True)
@@ -226,7 +235,7 @@ class TokenContrast(Method):
         said_BND = self.student["predictor"](self.student["projector"](tokens.patches_BND))
         taught_BND = self.student["teacher"](self._taught(batch.paired(), views, tokens))
         temperature = self.config.temperature
-        if self.config.negatives == "batch":
+        if self.queue is None:
             pair = (gathered(said_BND), gathered(taught_BND))
             loss, ranked_first = batch_contrast(*pair, temperature)
         else:
@@ -248,10 +257,11 @@ class TokenContrast(Method):
     def write(
         self, folder: Path, averaged: nn.Module, provenance: dict[str, Any], dtype: torch.dtype
     ) -> Path:
-        """Write the model, and beside it the heads that the next stage goes on with."""
+        """Write the model, and beside it heads and queue, with which the next stage goes on."""
         assert isinstance(averaged, nn.ModuleDict)
-        heads = nn.ModuleDict({name: averaged[name] for name in averaged if name != "module"})
-        values = {name: value.contiguous().cpu() for name, value in heads.state_dict().items()}
+        heads = {name: averaged[name] for name in averaged if name != "module"}
+        kept = nn.ModuleDict(heads if self.queue is None else heads | {QUEUE: self.queue})
+        values = {name: value.contiguous().cpu() for name, value in kept.state_dict().items()}
         part = folder / (HEADS_FILE + ".part")
         save_file(values, part)
         part.replace(folder / HEADS_FILE)
@@ -299,8 +309,12 @@ def _check(spec: Spec, view: ViewConfig, module: Perception) -> None:
 def _load_heads(path: Path, heads: nn.ModuleDict) -> None:
     if not path.is_file():
         raise ValueError(f"method.initial_heads: no file {path}; stage II writes one, or set None")
+    values = load_file(path)
+    if QUEUE not in heads:
+        values = {name: values[name] for name in values if not name.startswith(f"{QUEUE}.")}
     try:
-        heads.load_state_dict(load_file(path))
+        heads.load_state_dict(values)
     except RuntimeError as error:
         reason = str(error).strip().splitlines()[-1].strip()
-        raise ValueError(f"{path} does not fit the heads of this run: {reason}") from None
+        cure = "; --method.carry-queue False starts the queue anew" if QUEUE in reason else ""
+        raise ValueError(f"{path} does not fit the heads of this run: {reason}{cure}") from None

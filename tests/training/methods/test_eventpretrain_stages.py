@@ -37,6 +37,25 @@ def test_the_focus_goes_on_with_the_heads_of_the_transition(tmp_path: Path) -> N
         make_method("focus", initial_heads=tmp_path / "none.safetensors")
 
 
+def test_the_focus_goes_on_with_the_queue_of_the_transition_or_starts_it_anew(
+    tmp_path: Path,
+) -> None:
+    transition = make_method("transition")
+    train(transition, 2, 1e-2)
+    transition.write(tmp_path, transition.trained(), {"recipe": "tiny"}, torch.float32)
+    path = tmp_path / "heads.safetensors"
+    assert transition.queue.next_slot > 0
+    focus = make_method("focus", initial_heads=path)
+    assert torch.equal(focus.queue.keys_NKD, transition.queue.keys_NKD)
+    assert torch.equal(focus.queue.next_slot, transition.queue.next_slot)
+    anew = make_method("focus", initial_heads=path, carry_queue=False, queue_length=3)
+    assert anew.queue.keys_NKD.shape[1] == 3
+    assert anew.queue.next_slot == 0
+    make_method("focus", initial_heads=path, negatives="batch")
+    with pytest.raises(ValueError, match=r"queue.keys_NKD.*--method.carry-queue False starts"):
+        make_method("focus", initial_heads=path, queue_length=3)
+
+
 def make_recipe(method: Config, **changes: Any) -> Recipe:
     recipe = Recipe(
         name="tiny",
