@@ -52,7 +52,9 @@ def _node_flops(node: onnx.NodeProto, shapes: Mapping[str, Shape]) -> int:
         return 2 * math.prod(shape(node.output[0])) * shape(node.input[0])[-1]
     if node.op_type == "Gemm":
         is_transposed = any(item.name == "transA" and item.i for item in node.attribute)
-        return 2 * math.prod(shape(node.output[0])) * shape(node.input[0])[0 if is_transposed else 1]
+        return (
+            2 * math.prod(shape(node.output[0])) * shape(node.input[0])[0 if is_transposed else 1]
+        )
     return 0
 
 
