@@ -28,6 +28,7 @@ VERBS = {
     "label": "let a model taught with text recognise what words name",
     "teacher": "measure a frozen image teacher: k-NN, linear probe, zero-shot by text",
     "export": "turn a model file into an engine, checked against the model",
+    "inspect": "print the card of an engine or a model: what it takes, says, costs and is made of",
     "bench": "time every stage on this machine, with ratios against a baseline",
     "doctor": "check this machine: libraries, GPU, cameras, display",
 }

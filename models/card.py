@@ -11,11 +11,11 @@ from events.representations.representation import Spec, describe_spec, make_spec
 
 SCHEMA_VERSION = 3
 ADDED_BY_SCHEMA = {
-    2: "which representation it takes",
-    3: "its precision, and how far it is from its model",
+    2: "representations other than voxel grids",
+    3: "memory, raw events, open sizes, precision, parity figures",
 }
-"""What a card of each schema can say that an older one cannot; where it does not, it means the
-defaults below, which are what engines were before."""
+"""What cards of each schema can say that older ones cannot: those mean the defaults below, which
+are what engines were before."""
 PRECISIONS = ("fp32", "fp16", "int8")
 TOKENS = "tokens"
 """A bare encoder's one output."""
@@ -141,13 +141,13 @@ class ModelCard:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """What users of a file with this card must know, one line each."""
+        """What users of an engine with this card must know, one line each."""
         if self.schema_version == SCHEMA_VERSION:
             return ()
         unsaid = [text for since, text in ADDED_BY_SCHEMA.items() if since > self.schema_version]
         return (
             f"{self.name} was made by an older Saccade (schema {self.schema_version}, now "
-            f"{SCHEMA_VERSION}) and does not say {'; nor '.join(unsaid)}: export it again",
+            f"{SCHEMA_VERSION}), which could not say: {', '.join(unsaid)}; export it again",
         )
 
     def to_json(self) -> str:

@@ -98,6 +98,12 @@ def _engine(request: Request) -> Iterator[Row]:
     return engine.rows(request.engine_path)
 
 
+def _export(request: Request) -> Iterator[Row]:
+    from app.bench import export
+
+    return export.rows(default_engine_path().with_suffix(".safetensors"))
+
+
 def _pipeline(request: Request) -> Iterator[Row]:
     from app.bench import pipeline
 
@@ -143,6 +149,7 @@ SECTIONS: dict[str, Callable[[Request], Iterator[Row]]] = {
     "representations": _representations,
     "simulate": _simulate,
     "engine": _engine,
+    "export": _export,
     "pipeline": _pipeline,
     "load": _load,
     "display": _display,

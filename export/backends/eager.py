@@ -226,9 +226,9 @@ def load(
         open_card = replace(card, is_dynamic=True, size_multiple=module.encoder.strides[-1])
         card = replace(resized(open_card, *input_size), is_dynamic=False, size_multiple=1)
     has_cuda = torch.cuda.is_available()
-    notes = card.notes
+    notes: tuple[str, ...] = ()
     if provider == "cuda" and not has_cuda:
-        notes += ("CUDA cannot be used (torch finds no GPU): running on the CPU",)
+        notes = ("CUDA cannot be used (torch finds no GPU): running on the CPU",)
     return EagerEngine(
         module,
         card,

@@ -11,7 +11,7 @@ import torch
 from event_packets import random_window
 
 from events.packet import EventPacket, SensorSize
-from export.staging import HostLane, Stager
+from export.staging import NUM_SLOTS, HostLane, Stager
 from models.representations.packed import pack
 
 SENSOR = SensorSize(60, 45)
@@ -135,17 +135,17 @@ def test_a_window_that_is_never_read_makes_room_for_newer_ones() -> None:
 def test_a_window_staged_over_is_not_read_as_another() -> None:
     stager = Stager(CPU, HostLane(), HostLane())
     packet = random_window(10, SENSOR)
-    staged = [stager.stage(packet) for _ in range(3)]
-    with pytest.raises(RuntimeError, match="2 windows ahead, or read twice"):
+    staged = [stager.stage(packet) for _ in range(NUM_SLOTS + 1)]
+    with pytest.raises(RuntimeError, match=f"{NUM_SLOTS} windows ahead, or read twice"):
         stager.read(staged[0], lambda: None)
-    stager.read(staged[2], lambda: None)
+    stager.read(staged[-1], lambda: None)
     with pytest.raises(RuntimeError, match="read twice"):
-        stager.read(staged[2], lambda: None)
+        stager.read(staged[-1], lambda: None)
 
 
 def test_addresses_stay_for_graphs_to_be_replayed() -> None:
     stager = Stager(CPU, HostLane(), HostLane())
     packet = random_window(10, SENSOR)
     addresses = [stager.stage(packet).rows.data_ptr() for _ in range(6)]
-    assert len(set(addresses)) == 2
-    assert addresses[:2] * 3 == addresses
+    assert len(set(addresses)) == NUM_SLOTS
+    assert addresses[:NUM_SLOTS] * 2 == addresses

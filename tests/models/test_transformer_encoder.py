@@ -12,7 +12,6 @@ import transformers
 from torch import Tensor
 
 from models.encoders import clip_vision, dinov2, dinov3
-from models.positions import resized_positions
 from models.transformer_encoder import (
     TransformerConfig,
     TransformerEncoder,
@@ -236,13 +235,3 @@ def test_colours_keep_the_published_filters(rule: Any) -> None:
     torch.testing.assert_close(adapted_patches(weight, 3, rule), weight, rtol=0, atol=0)
     scale = 1 if rule == "copy" else 3 / 5
     torch.testing.assert_close(adapted_patches(weight, 5, rule)[:, 4], scale * weight[:, 1])
-
-
-@pytest.mark.parametrize("mode", ["bicubic", "antialiased", "bilinear"])
-def test_constant_positions_stay_constant_and_the_class_keeps_its_own(mode: Any) -> None:
-    table = torch.cat([torch.full((1, 1, 2), 7.0), torch.full((1, 9, 2), 3.0)], dim=1)
-    resized = resized_positions(table, 2, 5, mode)
-    assert resized.shape == (1, 11, 2)
-    torch.testing.assert_close(resized[:, 1:], torch.full((1, 10, 2), 3.0))
-    torch.testing.assert_close(resized[:, :1], table[:, :1])
-    assert resized_positions(table, 3, 3, mode) is table

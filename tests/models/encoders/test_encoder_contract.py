@@ -160,9 +160,9 @@ def test_its_card_rebuilds_it(name: str) -> None:
     assert {key: value.shape for key, value in rebuilt.state_dict().items()} == expected
 
 
-@pytest.mark.parametrize(("name", "tasks"), [*((name, ()) for name in CHOICES), ("dinov2", TASKS)])
-def test_onnx_runtime_agrees_with_it(name: str, tasks: tuple[str, ...], tmp_path: Path) -> None:
-    card = make_card(name, tasks)
+@pytest.mark.parametrize("name", CHOICES)
+def test_onnx_runtime_agrees_with_it(name: str, tmp_path: Path) -> None:
+    card = make_card(name, ())
     torch.manual_seed(0)
     module = Perception(card).eval()
     write_onnx(module, card, tmp_path / "tiny.onnx")
