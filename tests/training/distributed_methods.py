@@ -21,7 +21,7 @@ from models.encoders.encoder import EncoderConfig
 from models.reconstruction import DecoderConfig
 from models.temporal import causal_transformer
 from training.augmentation import ViewConfig
-from training.data import mixture, token_stream
+from training.data import mixture, streams, token_stream
 from training.data.feed import DataConfig
 from training.distributed import joined
 from training.loop import train
@@ -29,6 +29,7 @@ from training.methods import (
     clip_event,
     eventpretrain,
     finetune,
+    finetune_stream,
     gep_align,
     gep_generate,
     saccade,
@@ -92,6 +93,7 @@ def recipes(teachers: Path, runs: Path, batch_size: int) -> list[Recipe]:
     temporal = causal_transformer.Config(depth=2, head_width=8, context_tokens=TOKENS)
     published = [
         plain,
+        of("finetune_stream", finetune_stream.Config(), PLAIN, streams.Config(num_windows=2)),
         of("gep_align", gep_align.Config(teacher=image, gradient_ratio=0), DINO),
         replace(
             of("gep_generate", gep_generate.Config(teacher=image, temporal=temporal), DINO, STREAM),

@@ -16,6 +16,7 @@ PROGRAM = HERE / "distributed_methods.py"
 NAMES = [recipe.name for recipe in recipes(Path(), Path(), 1)]
 UNEQUAL = {
     "finetune": "its terms are means over what is labelled, of which processes have unequal parts",
+    "finetune_stream": "as those of finetune",
     "eventpretrain_2": "its heads normalise over the samples of a process",
     "eventpretrain_3": "its heads normalise over the samples of a process",
 }
