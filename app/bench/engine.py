@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -31,7 +32,7 @@ def rows(engine_path: Path) -> Iterator[Row]:
     letterbox = Letterbox(SENSOR, card.input_height, card.input_width)
     grid = card.spec.network_input(random_packet(NUM_EVENTS, card.window_us), letterbox).copy()
     latency_ms = alternating_ms(
-        {name: lambda engine=engine: engine.run(grid) for name, engine in engines.items()},  # type: ignore[misc]
+        {name: partial(engine.run, grid, engine.new_memory()) for name, engine in engines.items()},
         num_rounds=30,
     )
     baseline_ms = latency_ms["CPU, 1 thread"]

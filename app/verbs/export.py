@@ -17,8 +17,10 @@ from app.output_file import check_suffix, check_writable
 from app.sizes import check_input_size, width_and_height
 
 if TYPE_CHECKING:
-    from export.parity import Grid
+    from events.sources.source import Source
+    from export.parity import Grid, ParityReport
     from models.card import ModelCard
+    from models.perception import Perception
 
 DEFAULT_NUM_WINDOWS = 32
 DEFAULT_NUM_STREAMED = 200
@@ -59,12 +61,8 @@ def run(args: argparse.Namespace) -> int:
     """Write the engine if it agrees with its model; 1 if not."""
     _check(args)
     from events.sources.open import open_source
-    from export.backends import onnxruntime
-    from export.backends.eager import EagerEngine
     from export.onnx_graph import write_onnx
-    from export.parity import Tolerance, compare_engines
-    from export.stream_parity import compare_stream
-    from export.stretch import grids_of
+    from export.parity import Tolerance
     from models.model_file import load_model
 
     source = open_source(args.recording)  # its libraries load now: Ctrl-C there ends at once
@@ -78,8 +76,8 @@ def run(args: argparse.Namespace) -> int:
             card = replace(card, input_width=width, input_height=height)
             check_input_size(card, module.encoder.strides[-1])
         card = _streaming(card, args)
-        tolerance = Tolerance.stream() if card.is_streaming else Tolerance()
-        tolerance = Tolerance.half() if args.fp16 else tolerance
+        exact = Tolerance.stream() if card.is_streaming else Tolerance()
+        tolerance = Tolerance.half() if args.fp16 else exact
         _say(f"exporting {card.name}{' in half precision' if args.fp16 else ''}")
         card = replace(card, precision="fp16" if args.fp16 else "fp32")
         write_onnx(module, card, unproven)
@@ -90,15 +88,7 @@ def run(args: argparse.Namespace) -> int:
             _say("quantising MatMul and Gemm to int8")
             to_int8(unproven, unproven)
         _say(f"comparing engine and model on {args.recording}")
-        usual = DEFAULT_NUM_STREAMED if card.is_streaming else DEFAULT_NUM_WINDOWS
-        grids = grids_of(source, card, args.windows or usual)
-        engine = onnxruntime.load(unproven, provider="cpu")
-        with interrupt_flag() as interrupted:  # an exception may get lost in a runtime's callback
-            grids = _until(interrupted, grids)
-            if card.is_streaming:
-                report = compare_stream(module, engine, grids)
-            else:
-                report = compare_engines(EagerEngine(module, card), engine, grids)
+        report = _compare(module, card, unproven, source, args.windows)
         _say(str(report))
         failures = report.failures(tolerance)
         if failures:
@@ -135,6 +125,24 @@ def _streaming(card: ModelCard, args: argparse.Namespace) -> ModelCard:
     if not card.is_streaming:
         raise UserError("--max-gap-ms goes with --streaming: this engine remembers nothing")
     return replace(card, max_gap_us=1_000 * args.max_gap_ms)
+
+
+def _compare(
+    module: Perception, card: ModelCard, engine_path: Path, source: Source, num_windows: int | None
+) -> ParityReport:
+    from export.backends import onnxruntime
+    from export.backends.eager import EagerEngine
+    from export.parity import compare_engines
+    from export.stream_parity import compare_stream
+    from export.stretch import grids_of
+
+    usual = DEFAULT_NUM_STREAMED if card.is_streaming else DEFAULT_NUM_WINDOWS
+    engine = onnxruntime.load(engine_path, provider="cpu")
+    with interrupt_flag() as interrupted:  # an exception may get lost in a runtime's callback
+        grids = _until(interrupted, grids_of(source, card, num_windows or usual))
+        if card.is_streaming:
+            return compare_stream(module.eval(), engine, grids)
+        return compare_engines(EagerEngine(module, card), engine, grids)
 
 
 def _until(interrupted: threading.Event, grids: Iterable[Grid]) -> Iterator[Grid]:

@@ -53,7 +53,6 @@ class OnnxEngine:
         self._bind_inputs()
         for name, array in self._outputs.items():
             self._binding.bind_output(name, "cpu", 0, np.float32, array.shape, array.ctypes.data)
-        self._forgetful = self.new_memory()
 
     def _bind_inputs(self) -> None:
         for name, array in self._inputs.items():
@@ -85,7 +84,8 @@ class OnnxEngine:
         held[0] = grid
         if ELAPSED in self._inputs:
             self._inputs[ELAPSED][0] = elapsed
-        used = self._memory(memory)
+        used = self.new_memory() if memory is None else memory
+        assert used is None or isinstance(used, OnnxMemory), f"a memory of another backend: {used}"
         try:
             if self._provider != "CPU":  # a bound CPU buffer is copied to the GPU when it is bound
                 self._bind_inputs()
@@ -97,16 +97,6 @@ class OnnxEngine:
         if used is not None:
             used.advance()
         return self._outputs
-
-    def _memory(self, given: Memory | None) -> OnnxMemory | None:
-        """Return the memory for one run; without one, one of nothing."""
-        if self._forgetful is None:
-            return None
-        if given is None:
-            self._forgetful.forget()
-            return self._forgetful
-        assert isinstance(given, OnnxMemory), f"a memory of another backend: {given}"
-        return given
 
     def run_on_device(self, address: int) -> Outputs:
         """Return the raw outputs for a grid that is in the GPU's memory already.
