@@ -87,8 +87,9 @@ class Cells(nn.Module):
     def counts(self, events: DeviceEvents) -> Tensor:
         """Return (2, cells) float32: ON and OFF events per cell; exact below 2^24."""
         index = torch.where(events.is_on, events.cell, events.cell + self.num_cells)
-        counts = torch.zeros(2 * self.num_cells, device=index.device)
-        return counts.scatter_add_(0, index, events.is_real.float()).view(2, -1)
+        is_real = events.is_real.float()
+        counts = is_real.new_zeros(2 * self.num_cells)
+        return counts.scatter_add_(0, index, is_real).view(2, -1)
 
     def placed(self, planes: Tensor, margin: float = 0.0) -> Tensor:
         """Return (C, cells) as (C, height, width) of the input.

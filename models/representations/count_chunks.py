@@ -26,8 +26,9 @@ class CountChunksGridder(Gridder):
         # The k for which k N / K <= i < (k + 1) N / K, both rounded down.
         chunk = ((order + 1) * num_chunks - 1) // num
         plane = 2 * chunk.clamp(max=num_chunks - 1) + torch.where(events.is_on, 0, 1)
-        flat = torch.zeros(2 * num_chunks * cells.num_cells, device=events.cell.device)
-        flat.scatter_add_(0, plane * cells.num_cells + events.cell, events.is_real.float())
+        is_real = events.is_real.float()
+        flat = is_real.new_zeros(2 * num_chunks * cells.num_cells)
+        flat.scatter_add_(0, plane * cells.num_cells + events.cell, is_real)
         placed = cells.placed(flat.view(2 * num_chunks, -1))
         return normalized(placed, self.spec.normalization).contiguous()
 

@@ -55,6 +55,15 @@ class Gridder(nn.Module):
         """Return the (1, C, height, width) network input of packed rows; see ``packed``."""
         return self.planes(self.cells.unpacked(rows), rows[0, 1].to(torch.int32))[None]
 
+    def stacked(self, rows: Tensor) -> Tensor:
+        """Return the (B, C, height, width) network inputs of B windows' packed rows, all at once.
+
+        Args:
+            rows: (B, 2 + N, 2) int64, shorter windows filled up with anything; see ``packed``.
+        """
+        grids: Tensor = torch.vmap(self.unpacked)(rows)
+        return grids[:, 0]
+
     def grid(self, packet: EventPacket) -> Tensor:
         """Return the (C, height, width) float32 network input of a packet.
 

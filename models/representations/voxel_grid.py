@@ -37,6 +37,11 @@ class VoxelGridder(Gridder):
                 self.is_fused = False
         return super().unpacked(rows)
 
+    def stacked(self, rows: Tensor) -> Tensor:
+        if rows.is_cuda and self.is_fused:
+            return torch.cat([self.unpacked(each) for each in rows])
+        return super().stacked(rows)
+
     def planes(self, events: DeviceEvents, duration_us: Duration) -> Tensor:
         voxels = scatter_voxels(events, duration_us, self.spec, self.cells)
         return normalized(self.cells.placed(voxels), self.spec.normalization).contiguous()
@@ -65,7 +70,7 @@ def scatter_voxels(
     else:
         weight = torch.where(events.is_on, weight, -weight)
     index = plane.long() * num_cells + events.cell
-    flat = torch.zeros(num_polarities * (num_bins + 2) * num_cells, device=index.device)
+    flat = weight.new_zeros(num_polarities * (num_bins + 2) * num_cells)
     flat.scatter_add_(0, index, weight * (1 - right_weight))
     flat.scatter_add_(0, index + num_cells, weight * right_weight)
     planes = flat.view(num_polarities, num_bins + 2, num_cells)[:, 1:-1]

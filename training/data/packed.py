@@ -5,7 +5,7 @@ microseconds. The price is that there are ``num_samples`` different ones, in an 
 each pass over them.
 
 What is kept is the finished grid in 16 bits, not the events: at 224x224 a grid of three channels is
-0.3 MB, 100,000 events are 0.8 MB, and a grid asks nothing more of processor or GPU.
+0.3 MB, 100,000 events are 1.6 MB, and a grid asks nothing more of processor or GPU.
 """
 
 from __future__ import annotations

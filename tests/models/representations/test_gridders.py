@@ -17,6 +17,7 @@ from events.representations.voxel_grid import VoxelGridSpec
 from events.representations.voxel_image import VoxelImageSpec
 from models.representations.gridder import gridder_kinds, make_gridder
 from models.representations.normalization import normalized
+from models.representations.packed import NUM_HEADER_ROWS, pack
 
 SENSOR = SensorSize(60, 45)
 START_US = 10**15
@@ -104,6 +105,22 @@ def test_columns_with_padding_give_the_same(spec: Spec) -> None:
         grid = gridder(*columns, DURATION_US)
         expected = spec.network_input(packet, letterbox)[None]
         np.testing.assert_allclose(grid.numpy(), expected, rtol=1e-5, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize("spec", SPECS, ids=name_of)
+@pytest.mark.parametrize("size", [(30, 40), (50, 110)], ids=str)
+def test_windows_together_have_the_grids_that_each_has_alone(
+    spec: Spec, size: tuple[int, int]
+) -> None:
+    letterbox = Letterbox(SENSOR, *size)
+    packets = [*PACKETS.values(), packet_of(40)]
+    longest = max(len(packet) for packet in packets)
+    rows = np.full((len(packets), NUM_HEADER_ROWS + longest, 2), -1, np.int64)
+    for packet, out in zip(packets, rows, strict=True):
+        pack(packet, out)
+    grids = make_gridder(spec, letterbox, CPU).stacked(torch.from_numpy(rows))
+    expected = np.stack([spec.network_input(packet, letterbox) for packet in packets])
+    np.testing.assert_allclose(grids.numpy(), expected, rtol=1e-5, atol=1e-5)
 
 
 def test_a_million_and_a_half_events_are_summed_as_the_definition_does() -> None:
