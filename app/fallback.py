@@ -27,6 +27,8 @@ class Fallback:
         self._report = report
         self._stand_ins: dict[Engine, Engine | None] = {}
         """By lost engine; None while it loads, or where there is none."""
+        self._is_settled = threading.Event()
+        self._is_settled.set()
 
     @property
     def num_lost(self) -> int:
@@ -49,12 +51,13 @@ class Fallback:
             return
         logger.debug("device lost", exc_info=True)
         is_stand_in = engine in self._stand_ins.values()
+        self._is_settled.clear()  # first: who sees the loss may wait at once
         self._stand_ins[engine] = None
         if is_stand_in:
+            self._is_settled.set()
             self._report(f"{engine.provider} failed too ({error}): choose an engine to go on")
             return
         self._report(f"The GPU was lost ({error}): going on with the CPU")
-        self.join()
         self.thread = threading.Thread(
             target=self._load, args=(engine,), name="saccade-fallback", daemon=True
         )
@@ -62,11 +65,12 @@ class Fallback:
 
     def join(self) -> None:
         """Wait until the stand-in is there, or failed to load."""
-        if self.thread is not None:
-            self.thread.join()
+        self._is_settled.wait()
 
     def _load(self, engine: Engine) -> None:
         try:
             self._stand_ins[engine] = engine.on_cpu()
         except Exception as error:  # where a thread ends: all of it is for the user
             self._report(f"{engine.card.name} does not run on the CPU either: {error}")
+        finally:
+            self._is_settled.set()

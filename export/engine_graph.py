@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.export import Dim
 
 from events.packet import SensorSize
 from events.representations.letterbox import Letterbox
@@ -90,12 +91,14 @@ def _from_events(graph: EngineGraph, card: ModelCard) -> EngineGraph:
     gridder = make_gridder(card.spec, _letterbox(card), graph.inputs[GRID].device)
     gridder.check_duration(card.window_us)
     padding = torch.full((SMALLEST_BUCKET,), PADDING, dtype=torch.int32)
+    rows = Dim(NUM_EVENTS, min=1)
     others = {name: value for name, value in graph.inputs.items() if name != GRID}
+    fixed = (tuple(None for _ in others),) if others else ()  # torch.export's form for *others
     return replace(
         graph,
         module=FromEvents(gridder, card.window_us, graph.module).eval(),
         inputs={**{name: padding.clone() for name in COLUMNS}, **others},
-        dynamic=(*({0: NUM_EVENTS} for _ in COLUMNS), tuple(None for _ in others)),
+        dynamic=(*({0: rows} for _ in COLUMNS), *fixed),
     )
 
 

@@ -142,14 +142,14 @@ class Perception(nn.Module):
 
     @property
     def _remembering(self) -> Temporal:
+        if self.is_prompted:
+            raise CardError("a prompted head reads the encoder alone: it cannot be streamed")
         assert self.temporal is not None, "nothing is remembered without a temporal part"
         return self.temporal
 
 
 def _prompted(card: ModelCard) -> Prompted:
     """Return the one head besides the tasks' own; it has no neck, and stands alone."""
-    if card.is_streaming:
-        raise CardError("a prompted head reads the encoder alone: it cannot be streamed")
     sizes = dict(card.heads.get("recognition", {}))
     if card.tasks != ("recognition",) or sizes.pop("kind", None) != "prompted":
         raise CardError(

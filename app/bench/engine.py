@@ -6,6 +6,7 @@ import contextlib
 import os
 import threading
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -39,7 +40,9 @@ def rows(engine_path: Path) -> Iterator[Row]:
     card = first.card
     letterbox = Letterbox(SENSOR, card.input_height, card.input_width)
     grid = card.spec.network_input(random_packet(NUM_EVENTS, card.window_us), letterbox).copy()
-    calls = {name: lambda engine=engine: engine.run(grid) for name, engine in engines.items()}
+    calls = {
+        name: partial(engine.run, grid, engine.new_memory()) for name, engine in engines.items()
+    }
     for place, neighbour in (("", contextlib.nullcontext()), (", beside a busy core", _busy())):
         with neighbour:
             latency_ms = alternating_ms(calls, num_rounds=NUM_ROUNDS)  # type: ignore[arg-type]

@@ -58,7 +58,6 @@ class OnnxEngine:
             self._binding.bind_cpu_input(name, array)
         for name, array in self._outputs.items():
             self._binding.bind_output(name, "cpu", 0, array.dtype, array.shape, array.ctypes.data)
-        self._forgetful = self.new_memory()
 
     @property
     def card(self) -> ModelCard:
@@ -115,7 +114,8 @@ class OnnxEngine:
         """Run on what ``_inputs`` hold, and raw events, if any."""
         if ELAPSED in self._inputs:
             self._inputs[ELAPSED][0] = elapsed
-        used = self._memory(memory)
+        used = self.new_memory() if memory is None else memory
+        assert used is None or isinstance(used, OnnxMemory), f"a memory of another backend: {used}"
         try:
             if self._device is not None:
                 return self._device.run(self._inputs[GRID][0])
@@ -131,16 +131,6 @@ class OnnxEngine:
         if used is not None:
             used.advance()
         return self._outputs
-
-    def _memory(self, given: Memory | None) -> OnnxMemory | None:
-        """Return the memory for one run; without one, one of nothing."""
-        if self._forgetful is None:
-            return None
-        if given is None:
-            self._forgetful.forget()
-            return self._forgetful
-        assert isinstance(given, OnnxMemory), f"a memory of another backend: {given}"
-        return given
 
     def warm_up(self) -> None:
         """Run once on a window without events."""

@@ -30,15 +30,13 @@ def test_an_engine_of_raw_events_is_fed_them(config: WindowConfig) -> None:
     inference = Inference(events_engine(SENSOR), SENSOR)
     of_grids = Inference(EagerEngine(tiny_module(tiny_card()), tiny_card()), SENSOR)
     for window in slide(random_packets(20), config):
-        found, latency = inference.infer(window)
-        expected, _ = of_grids.infer(window)
+        found = inference.infer(window)
+        expected = of_grids.infer(window)
         assert found.recognition is not None
         assert expected.recognition is not None
         np.testing.assert_allclose(found.recognition.scores, expected.recognition.scores, atol=1e-4)
         assert found.segmentation is not None
         assert found.segmentation.class_ids.shape == (SENSOR.height, SENSOR.width)
-        assert latency.represent_ms > 0
-        assert latency.infer_ms > 0
 
 
 def test_another_sensor_fails_window_by_window_not_before() -> None:

@@ -142,6 +142,14 @@ def test_a_jump_finishes_the_segment_and_starts_another() -> None:
     assert [w.index for w in windows] == [0, 1, 2]
 
 
+def test_windows_say_how_many_segments_ended_before_theirs() -> None:
+    packets = packets_of(9)
+    jumped = [*packets[:3], *packets[4:6], *packets[:2]]
+    windows = list(slide(jumped, WindowConfig(length_us=10_000, stride_us=10_000)))
+    assert [window.segment for window in windows] == [0, 0, 0, 1, 1, 2, 2]
+    assert [window.index for window in windows] == list(range(7))
+
+
 def test_a_jump_back_over_the_same_time_mixes_nothing() -> None:
     windows = list(slide([*packets_of(3), *packets_of(5)], WindowConfig()))
     assert [len(w.packet) for w in windows] == [30, 50]

@@ -16,6 +16,7 @@ from models.heads.prompted import Prompted
 from models.model_file import load_model, save_model
 from models.perception import Perception, describe_encoder
 from models.prompting import prompted
+from models.temporal import conv_recurrent
 
 ENCODER = clip_vision.Config(
     width=16,
@@ -99,3 +100,11 @@ def test_a_card_with_other_heads_is_refused(heads: dict[str, dict[str, object]])
     card = replace(clip_card(), tasks=("recognition",), recognition_labels=LABELS, heads=heads)
     with pytest.raises(CardError, match=r"prompted head"):
         Perception(card)
+
+
+def test_a_prompted_head_cannot_be_streamed() -> None:
+    prompted_card = prompted(tiny_module(clip_card()), clip_card(), LABELS, texts())[1]
+    temporal = describe_encoder(conv_recurrent.Config(state_width=4))
+    module = Perception(replace(prompted_card, temporal=temporal, is_streaming=True))
+    with pytest.raises(CardError, match="reads the encoder alone: it cannot be streamed"):
+        module.empty_memory(1, 32, 32)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -9,8 +11,9 @@ from tiny_engine import tiny_card, tiny_module
 from app.cli import main
 from events.packet import SensorSize
 from events.recordings.aedat4_writer import Aedat4Writer
-from export import onnx_graph
+from export import variant
 from export.onnx_card import read_card
+from models.card import ModelCard
 from models.model_file import save_model
 
 
@@ -36,7 +39,12 @@ def test_an_engine_that_agrees_is_written_with_its_card(
     out = tmp_path / "x.onnx"
     arguments = ["export", str(model), "-o", str(out), "--recording", str(recording)]
     assert main([*arguments, "--windows", "5"]) == 0
-    assert read_card(out) == tiny_card()
+    card = read_card(out)
+    assert card.parity["input"] == str(recording)
+    assert card.parity["num_windows"] == 5
+    assert card.parity["max_abs_error"] < 1e-3
+    assert card.provenance["export"] == {"opset": 20}
+    assert replace(card, parity={}, provenance={}) == tiny_card()
     assert "5 windows, max abs error" in capsys.readouterr().err
     assert list(tmp_path.iterdir()) == [out]
     assert main(arguments) == 1
@@ -76,12 +84,12 @@ def test_an_engine_that_disagrees_is_not_written(
     capsys: pytest.CaptureFixture[str],
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    right = onnx_graph.write_onnx
+    right = variant.export_graph
 
-    def wrong(module: object, card: object, path: Path, **options: object) -> None:
-        right(tiny_module(tiny_card(), seed=1), tiny_card(), path)
+    def wrong(module: object, card: ModelCard, **options: int) -> object:
+        return right(tiny_module(tiny_card(), seed=1), card, **options)
 
-    monkeypatch.setattr(onnx_graph, "write_onnx", wrong)
+    monkeypatch.setattr(variant, "export_graph", wrong)
     arguments = [
         "export",
         str(model),
@@ -99,13 +107,22 @@ def test_an_engine_that_disagrees_is_not_written(
     ("arguments", "message"),
     [
         (["gone.safetensors", "-o", "{folder}/x.onnx"], "no model file gone.safetensors"),
-        (["gone.safetensors", "-o", "{folder}/x.bin"], "must be named *.onnx"),
         (["gone.safetensors", "-o", "{folder}/no/x.onnx"], "make it first"),
         (["gone.safetensors", "-o", "{folder}/x.bin"], "must be named *.onnx or *.trt"),
         (
             ["gone.safetensors", "-o", "{folder}/x.onnx", "--compute-capability", "8.6"],
             "--compute-capability goes with *.trt",
         ),
+        (["gone.safetensors"], "give the engine to write with -o FILE.onnx, or --check one"),
+        (["gone.safetensors", "-o", "{folder}/x.onnx", "--calibration", "a"], "add --int8"),
+        (["gone.safetensors", "-o", "{folder}/x.onnx", "--for", "tensorrt"], "add --int8"),
+        (["gone.safetensors", "-o", "{folder}/x.onnx", "--model", "m"], "engine to --check"),
+        (
+            ["gone", "-o", "{folder}/x.onnx", "--int8", "--for", "tensorrt", "--opset", "18"],
+            "int8 for TensorRT needs opset 19 or 20, got 18",
+        ),
+        (["gone", "-o", "{folder}/x.onnx", "--int8", "--int8-budget", "0"], "must be above 0"),
+        (["gone.onnx", "--check"], "no engine file gone.onnx"),
     ],
 )
 def test_bad_input_is_one_clear_line(
@@ -115,3 +132,42 @@ def test_bad_input_is_one_clear_line(
     errors = capsys.readouterr().err.strip().splitlines()
     assert message in errors[-1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_int8_is_calibrated_on_what_was_asked_for_and_reports_each_layer(
+    model: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, report = tmp_path / "x.onnx", tmp_path / "layers.json"
+    arguments = ["export", str(model), "-o", str(out), "--recording", str(recording), "--int8"]
+    arguments += ["--windows", "4", "--calibration", str(recording), "--report", str(report)]
+    assert main([*arguments, "--int8-budget", "0.05"]) == 0
+    card = read_card(out)
+    assert card.precision == "int8"
+    int8 = card.provenance["export"]["int8"]
+    assert int8["calibration"]["inputs"] == [str(recording)]
+    assert int8["calibration"]["num_windows"] > int8["calibration"]["num_held_out"] > 0
+    rows = json.loads(report.read_text())["int8"]["layers"]
+    kept = {row["layer"] for row in rows if row["precision"] == "fp32"}
+    assert set(int8["kept"]) == kept
+    assert 0 < len(kept) < len(rows) == int8["num_layers"]
+    said = capsys.readouterr().err
+    assert "kept in floating point: it gives an output" in said
+    assert f"calibrating int8 on {recording}" in said
+
+
+def test_an_engine_of_any_size_is_run_at_another(
+    model: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.onnx"
+    arguments = ["export", str(model), "-o", str(out), "--recording", str(recording)]
+    assert main([*arguments, "--windows", "2", "--dynamic"]) == 0
+    card = read_card(out)
+    assert card.is_dynamic
+    assert card.size_multiple == 32
+    check = ["export", str(out), "--check", "--model", str(model), "--recording", str(recording)]
+    assert main([*check, "--windows", "2", "--input-size", "128x96"]) == 0
+    run = ["run", str(recording), "--engine", str(out), "--provider", "cpu", "-o", "-"]
+    assert main([*run, "--max-windows", "1", "--input-size", "64x32"]) == 0
+    capsys.readouterr()
+    assert main([*run, "--max-windows", "1", "--input-size", "65x32"]) == 1
+    assert "takes multiples of 32 pixels, got 65x32" in capsys.readouterr().err
