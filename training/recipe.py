@@ -84,8 +84,8 @@ class Recipe:
     """Processes that make samples; 0 makes them in the training process."""
     grids_on: Literal["worker", "device"] = "worker"
     """Where windows become grids: in the processes that make samples, or, of a whole batch at once,
-    on the training device, to which then only events travel, 16 bytes each. Windows alone, not
-    packed: both give the same to 1e-5."""
+    on the training device, to which then only events travel, 16 bytes each: for GPUs whose workers
+    do not keep up, much slower on a processor. Windows alone, not packed; the same to 1e-5."""
     max_skipped_share: float = 0.01
     """Of samples that cannot be read and are replaced by others, before the run stops."""
     checkpoint_every: int = 500

@@ -6,7 +6,7 @@ The windows lie in memory, so that nothing is measured but their grids and the w
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
 from typing import Literal
@@ -34,7 +34,9 @@ class KeptWindows:
     """Windows of moving edges with pictures that need no resizing, made once."""
 
     name = "kept"
-    recognition_labels = segmentation_labels = ()
+    is_film = False
+    recognition_labels: tuple[str, ...] = ()
+    segmentation_labels: tuple[str, ...] = ()
 
     def __init__(self, num_windows: int, window_us: int) -> None:
         random = np.random.default_rng(0)
@@ -77,12 +79,14 @@ def rows() -> Iterator[Row]:
         )
         kept = KeptWindows(NUM_WINDOWS, recipe.window_us)
         feeds = {place: _feed(replace(recipe, grids_on=place), kept) for place in PLACES}
-        yield from _grid_rows(recipe, feeds, device)
+        yield from _grid_rows(recipe, feeds["device"], device)
         baseline = None
         for place, feed in feeds.items():
             speed = measure(feed.recipe, device, feed)
-            makers = f"{max(recipe.num_workers, 1)} workers" if place == "worker" else "device"
-            title = f"ViT-S/14 align, {device.type}, {NUM_EVENTS:,} events, grids by {makers}"
+            makers = (
+                f"by {recipe.num_workers or 'no'} workers" if place == "worker" else "on device"
+            )
+            title = f"ViT-S/14 align, {device.type}, {NUM_EVENTS:,} events, grids {makers}"
             is_asked = device.type == "cuda"
             yield from speed_rows(title, speed, baseline=baseline, is_asked=is_asked)
             baseline = speed.samples_per_s
@@ -96,14 +100,12 @@ def _feed(recipe: Recipe, kept: KeptWindows) -> WindowFeed:
     return feed
 
 
-def _grid_rows(
-    recipe: Recipe, feeds: Mapping[str, WindowFeed], device: torch.device
-) -> Iterator[Row]:
+def _grid_rows(recipe: Recipe, feed: WindowFeed, device: torch.device) -> Iterator[Row]:
     """Yield the milliseconds of one grid: by one core, and on the device in a batch's midst."""
     stage = recipe.stages[0]
-    samples = feeds["device"].samples(stage)
+    samples = feed.samples(stage)
     some = [samples[i] for i in range(stage.batch_size)]
-    raw = feeds["device"].collate(some)
+    raw = feed.collate(some)
     assert isinstance(raw, RawBatch)
     without = collate(some)
     letterbox = Letterbox(VGA, stage.height, stage.width)

@@ -47,6 +47,6 @@ def test_a_grid_is_measured_in_both_places(monkeypatch: pytest.MonkeyPatch) -> N
         grids_on="device",
     )
     feed = training_grids._feed(recipe, KeptWindows(2, recipe.window_us))
-    rows = list(training_grids._grid_rows(recipe, {"device": feed}, torch.device("cpu")))
+    rows = list(training_grids._grid_rows(recipe, feed, torch.device("cpu")))
     assert [row.unit for row in rows] == ["ms", "ms"]
     assert rows[1].baseline == rows[0].value > 0
