@@ -67,7 +67,7 @@ def cubic_weights(num_cells: int, side: int, *, is_antialiased: bool) -> Tensor:
     step = side / num_cells
     centre = (torch.arange(num_cells) + 0.5) * step - 0.5
     if is_antialiased:
-        distance = (torch.arange(side) - centre[:, None]) / torch.sym_max(step, 1.0)
+        distance = (torch.arange(side) - centre[:, None]) / torch.sym_max(step, 1.0)  # type: ignore[no-untyped-call]
         weights = _cubic(distance, -0.5)
         return weights / weights.sum(1, keepdim=True)
     margin = 2  # as far as the kernel reaches
