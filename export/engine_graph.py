@@ -12,7 +12,6 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.export import Dim
 
 from events.packet import SensorSize
 from events.representations.letterbox import Letterbox
@@ -52,7 +51,7 @@ def engine_graph(module: nn.Module, card: ModelCard) -> EngineGraph:
 
     Raises:
         ValueError: the module cannot take the card's input size, or not any size if it is to, or
-            raw events cannot be taken over a window as long as the card's.
+            raw events cannot be taken: over a window as long as the card's, or with a memory.
     """
     example = torch.zeros(1, card.spec.num_channels, card.input_height, card.input_width)
     module = copy.deepcopy(module).eval()
@@ -71,9 +70,13 @@ def engine_graph(module: nn.Module, card: ModelCard) -> EngineGraph:
     if card.sensor is not None and card.is_decoded:
         decode = DeviceDecode(card, _letterbox(card), map_sizes(said))
     module = module.to(dtype)
+    if card.is_streaming and card.input == "events":
+        raise ValueError(
+            f"{card.name} remembers earlier windows, and such engines take grids, no raw events"
+        )
     if card.is_streaming:
         assert isinstance(module, Perception)
-        inner, inputs, outputs = stream_graph(module, card, example, dtype, decode)
+        inner, inputs, outputs = stream_graph(module, card, example, dtype)
     else:
         inner = OrderedOutputs(module, card.outputs, dtype, decode)
         inputs, outputs = {GRID: example}, card.outputs
@@ -91,14 +94,11 @@ def _from_events(graph: EngineGraph, card: ModelCard) -> EngineGraph:
     gridder = make_gridder(card.spec, _letterbox(card), graph.inputs[GRID].device)
     gridder.check_duration(card.window_us)
     padding = torch.full((SMALLEST_BUCKET,), PADDING, dtype=torch.int32)
-    rows = Dim(NUM_EVENTS, min=1)
-    others = {name: value for name, value in graph.inputs.items() if name != GRID}
-    fixed = (tuple(None for _ in others),) if others else ()  # torch.export's form for *others
     return replace(
         graph,
         module=FromEvents(gridder, card.window_us, graph.module).eval(),
-        inputs={**{name: padding.clone() for name in COLUMNS}, **others},
-        dynamic=(*({0: rows} for _ in COLUMNS), *fixed),
+        inputs={name: padding.clone() for name in COLUMNS},
+        dynamic=tuple({0: NUM_EVENTS} for _ in COLUMNS),
     )
 
 
@@ -137,8 +137,6 @@ class FromEvents(nn.Module):
         self.window_us = window_us
         self.inner = graph
 
-    def forward(
-        self, t: Tensor, x: Tensor, y: Tensor, p: Tensor, *others: Tensor
-    ) -> tuple[Tensor, ...]:
-        outputs: tuple[Tensor, ...] = self.inner(self.gridder(t, x, y, p, self.window_us), *others)
+    def forward(self, t: Tensor, x: Tensor, y: Tensor, p: Tensor) -> tuple[Tensor, ...]:
+        outputs: tuple[Tensor, ...] = self.inner(self.gridder(t, x, y, p, self.window_us))
         return outputs

@@ -20,7 +20,6 @@ def stream_graph(
     card: ModelCard,
     example: Tensor,
     dtype: torch.dtype,
-    decode: nn.Module | None = None,
 ) -> tuple[nn.Module, dict[str, Tensor], tuple[str, ...]]:
     """Return the graph of a streaming engine, its inputs by name, and its outputs' names.
 
@@ -29,7 +28,6 @@ def stream_graph(
         card: Of the module.
         example: (1, C, H, W) float32.
         dtype: What the module computes in.
-        decode: What comes behind its float32 outputs, if anything.
     """
     memory = module.empty_memory(1, card.input_height, card.input_width)
     inputs = {
@@ -37,7 +35,7 @@ def stream_graph(
         ELAPSED: torch.ones(1),
         **{MEMORY + name: value for name, value in memory.items()},
     }
-    graph = StreamGraph(module, card.outputs, tuple(memory), dtype, decode)
+    graph = StreamGraph(module, card.outputs, tuple(memory), dtype)
     return graph, inputs, (*card.outputs, *(NEXT_MEMORY + name for name in memory))
 
 
@@ -53,21 +51,16 @@ class StreamGraph(nn.Module):
         names: tuple[str, ...],
         memory_names: tuple[str, ...],
         dtype: torch.dtype,
-        decode: nn.Module | None = None,
     ) -> None:
         super().__init__()
         self.module = module
         self.names = names
         self.memory_names = memory_names
         self.dtype = dtype
-        self.decode = decode
 
     def forward(self, events: Tensor, elapsed: Tensor, *memory: Tensor) -> tuple[Tensor, ...]:
         """Return the outputs for one window, then the next memory; ``elapsed`` is (1,) float32."""
         before = dict(zip(self.memory_names, memory, strict=True))
-        raw, after = self.module.forward_stream(events.to(self.dtype), elapsed, before)
-        outputs = {name: value.float() for name, value in raw.items()}
-        if self.decode is not None:
-            outputs = self.decode(outputs)
-        said = (outputs[name] for name in self.names)
+        outputs, after = self.module.forward_stream(events.to(self.dtype), elapsed, before)
+        said = (outputs[name].float() for name in self.names)
         return (*said, *(after[name] for name in self.memory_names))

@@ -8,23 +8,18 @@ from collections.abc import Iterable, Iterator
 import torch
 from torch import Tensor
 
-from events.packet import EventPacket
-from events.representations.letterbox import Letterbox
 from export.backends.backend import Engine
 from export.parity import Grid, Pair, ParityReport, report_on, timed
-from models.card import ModelCard
 from models.perception import Perception
 
 
-def compare_stream(
-    module: Perception, engine: Engine, windows: Iterable[Grid | EventPacket]
-) -> ParityReport:
+def compare_stream(module: Perception, engine: Engine, windows: Iterable[Grid]) -> ParityReport:
     """Run an engine with a memory over consecutive windows; the offline causal pass is the truth.
 
     Args:
         module: In eval mode, on the CPU.
         engine: Made of it; its card streams.
-        windows: (C, input_height, input_width) grids or raw events, a stride apart.
+        windows: (C, input_height, input_width) grids, a stride apart.
 
     Raises:
         ValueError: there are no windows.
@@ -33,15 +28,13 @@ def compare_stream(
 
 
 @torch.inference_mode()
-def _pairs(
-    module: Perception, engine: Engine, windows: Iterable[Grid | EventPacket]
-) -> Iterator[Pair]:
+def _pairs(module: Perception, engine: Engine, windows: Iterable[Grid]) -> Iterator[Pair]:
     started_s = time.perf_counter()
-    kept: list[Grid | EventPacket] = []
+    kept: list[Grid] = []
     maps: list[list[Tensor]] = []
     for window in windows:
         kept.append(window)
-        maps.append(module.encoded(torch.from_numpy(_grid(engine.card, window))[None]))
+        maps.append(module.encoded(torch.from_numpy(window)[None]))
     if not kept:
         return
     assert module.temporal is not None
@@ -56,10 +49,3 @@ def _pairs(
         model_s = encoding_s + time.perf_counter() - started_s
         found, engine_s = timed(engine, window, memory)
         yield Pair(expected, found, model_s, engine_s)
-
-
-def _grid(card: ModelCard, window: Grid | EventPacket) -> Grid:
-    if not isinstance(window, EventPacket):
-        return window
-    letterbox = Letterbox(window.sensor, card.input_height, card.input_width)
-    return card.spec.network_input(window, letterbox)

@@ -128,7 +128,7 @@ class EagerEngine:
         card = self._card
         if card.sensor is not None:
             check_sensor(card, packet.sensor)
-        if self._device.type == "cpu" or card.is_streaming:
+        if self._device.type == "cpu":
             if self._letterbox is None or self._letterbox.sensor != packet.sensor:
                 self._letterbox = Letterbox(packet.sensor, card.input_height, card.input_width)
             return card.spec.network_input(packet, self._letterbox)
@@ -183,7 +183,7 @@ class EagerEngine:
             decode = DeviceDecode(card, letterbox, sizes)
         if card.is_streaming:
             assert isinstance(self._on_device, Perception)
-            network, _, _ = stream_graph(self._on_device, card, example, self._dtype, decode)
+            network, _, _ = stream_graph(self._on_device, card, example, self._dtype)
             return network.eval()
         network = OrderedOutputs(self._on_device, card.outputs, self._dtype, decode).eval()
         network = network.to(self._device)

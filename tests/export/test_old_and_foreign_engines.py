@@ -93,7 +93,7 @@ def test_a_runnable_graph_of_one_node_is_an_engine(tmp_path: Path) -> None:
     [
         ({"operator": "Mul", "dtype": TensorProto.BFLOAT16}, "needs the operator Mul, which"),
         ({"operator": "Foo"}, "needs the operator Foo, which"),
-        ({"operator": "Mul", "opset": 99}, r"has opset 99, ONNX Runtime .* reads up to \d+"),
+        ({"operator": "Mul", "opset": 99}, "has opset 99, newer than this runtime"),
     ],
 )
 def test_what_the_runtime_lacks_is_one_clear_line(
@@ -103,4 +103,4 @@ def test_what_the_runtime_lacks_is_one_clear_line(
     with pytest.raises(EngineError, match=message) as refused:
         load_engine(path, "cpu")
     assert "\n" not in str(refused.value)
-    assert "update ONNX Runtime" in str(refused.value)
+    assert "update onnxruntime" in str(refused.value)

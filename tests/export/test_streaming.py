@@ -10,14 +10,11 @@ import torch
 from stream_engine import HEIGHT, WIDTH, stream_card, stream_module
 from tiny_engine import TASKS
 
-from app.bench.streams import random_packet
-from events.packet import SensorSize
 from export.backends import eager, onnxruntime
 from export.backends.backend import EngineError
+from export.engine_graph import engine_graph
 from export.onnx_graph import write_model, write_onnx
 from export.onnx_memory import OnnxMemory
-from export.parity import Tolerance
-from export.stream_parity import compare_stream
 from models.model_file import load_model
 
 NUM_WINDOWS = 200
@@ -179,13 +176,7 @@ def test_a_card_that_disagrees_about_memory_is_refused(stream_engine: Path, tmp_
         onnxruntime.load(tmp_path / "lost.onnx", provider="cpu")
 
 
-def test_an_engine_that_remembers_can_take_raw_events(tmp_path: Path) -> None:
-    card, module = stream_card("conv_recurrent"), stream_module(stream_card("conv_recurrent"))
-    sensor = SensorSize(WIDTH, HEIGHT)
-    path = tmp_path / "events.onnx"
-    write_onnx(module, replace(card, input="events", sensor=(WIDTH, HEIGHT)), path)
-    engine = onnxruntime.load(path, provider="cpu")
-    packets = [random_packet(500, card.window_us, sensor=sensor, seed=seed) for seed in range(6)]
-    report = compare_stream(module, engine, packets)
-    assert not report.failures(Tolerance.stream())
-    assert report.num_windows == 6
+def test_an_engine_that_remembers_takes_no_raw_events() -> None:
+    card = replace(stream_card("conv_recurrent"), input="events", sensor=(WIDTH, HEIGHT))
+    with pytest.raises(ValueError, match="such engines take grids, no raw events"):
+        engine_graph(stream_module(card), card)

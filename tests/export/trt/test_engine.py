@@ -175,11 +175,11 @@ def test_raw_events_of_one_window_leave_nothing_for_the_next(bench: Bench) -> No
     assert bench.device.num_captures == 1  # padding keeps the shape
 
 
-def test_more_events_than_fit_are_an_error_with_the_limit(bench: Bench) -> None:
+def test_of_more_events_than_fit_the_newest_are_taken_and_the_others_counted(bench: Bench) -> None:
     for num_rows in (-1, 100):
         engine = bench.event_engine(num_rows)
-        with pytest.raises(EngineError, match="101 events, this engine takes 100: shorten"):
-            engine.run_events(packet_of(101))
+        assert engine.run_events(packet_of(103))["recognition"][0, 0] == 100
+        assert engine.notes[-1].startswith("3 events dropped: the engine takes the newest 100")
         assert engine.run_events(packet_of(5))["recognition"][0, 0] == 5
     with pytest.raises(ValueError, match="takes the events of a window"):
         engine.run(grid_of(0))
@@ -187,8 +187,10 @@ def test_more_events_than_fit_are_an_error_with_the_limit(bench: Bench) -> None:
 
 def test_events_of_another_sensor_are_refused(bench: Bench) -> None:
     nothing = EventPacket(np.zeros(0, EVENT_DTYPE), SensorSize(64, 48), 0, 50_000)
-    with pytest.raises(ValueError, match=r"events of \(40, 30\), got 64x48"):
-        bench.event_engine(-1).run_events(nothing)
+    engine = bench.event_engine(-1)
+    for take in (engine.run_events, engine.stage):
+        with pytest.raises(EngineError, match="of a 40x30 sensor, got 64x48"):
+            take(nothing)
 
 
 @pytest.mark.parametrize(
