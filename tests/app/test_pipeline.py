@@ -235,7 +235,7 @@ def test_a_stopped_source_cannot_touch_the_next_one() -> None:
     pipeline = Pipeline(first)
     pipeline.start()
     wait_until(lambda: pipeline.stats().clock_us == 50_000)
-    assert pipeline.stop(timeout_s=0.05) == ("saccade-reader",)
+    assert pipeline.stop(timeout_s=0.5) == ("saccade-reader",)
     message = pipeline.take_message()
     assert message is not None
     assert "saccade-reader did not stop" in message
