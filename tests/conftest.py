@@ -12,6 +12,8 @@ from pathlib import Path
 os.environ.setdefault("QT_QPA_PLATFORM", "offscreen")
 os.environ["HF_HUB_OFFLINE"] = "1"
 os.environ["ORT_DISABLE_TELEMETRY"] = "1"
+# Torch's threads wait by turning: beside a busy core a step takes a hundred times as long.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 import pytest
 from stand_in_camera import StandInCamera

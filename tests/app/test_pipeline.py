@@ -329,10 +329,10 @@ def before_step(monkeypatch: pytest.MonkeyPatch, step: str) -> list[Callable[[],
     calls: list[Callable[[], object]] = []
     take_step = getattr(Inference, step)
 
-    def held_up(inference: Inference, argument: object) -> object:
+    def held_up(inference: Inference, *arguments: object) -> object:
         for call in calls:
             call()
-        return take_step(inference, argument)
+        return take_step(inference, *arguments)
 
     monkeypatch.setattr(Inference, step, held_up)
     return calls

@@ -131,7 +131,7 @@ CONFIG = WindowConfig(length_us=LENGTH_US, stride_us=STRIDE_US)
 
 def depths(engine: Engine, windows: list[Window]) -> list[bytes]:
     inference = Inference(engine, SENSOR)
-    return [inference.infer(each)[0].depth.depth_m.tobytes() for each in windows]
+    return [inference.infer(each).depth.depth_m.tobytes() for each in windows]
 
 
 def test_a_prediction_depends_on_the_windows_before_and_a_jump_cuts_them_off(
