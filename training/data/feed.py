@@ -127,7 +127,7 @@ def pinned(value: Any) -> Any:
         return value.pin_memory()
     if isinstance(value, tuple):
         return tuple(pinned(item) for item in value)
-    if isinstance(value, Spec) or not dataclasses.is_dataclass(value):
+    if not dataclasses.is_dataclass(value) or isinstance(value, Spec | type):
         return value
     fields = (field.name for field in dataclasses.fields(value))
     return dataclasses.replace(value, **{name: pinned(getattr(value, name)) for name in fields})
