@@ -32,6 +32,33 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "model", type=Path, help="a model file (.safetensors); with --check, an engine"
     )
     parser.add_argument("-o", "--output", type=Path, help="engine to write (.onnx)")
+    _add_forms(parser)
+    parser.add_argument(
+        "--input-size", metavar="WxH", type=width_and_height,
+        help="of the engine's input; default: what the model was trained on",
+    )  # fmt: skip
+    parser.add_argument(
+        "--recording", metavar="INPUT", default=DEFAULT_RECORDING,
+        help="what to compare engine and model on (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument(
+        "--windows", type=int, default=DEFAULT_NUM_WINDOWS, metavar="N",
+        help="windows to compare on (default: %(default)s)",
+    )  # fmt: skip
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing engine")
+    check = parser.add_argument_group("an engine that is there already")
+    check.add_argument("--check", action="store_true", help="compare it again, write nothing")
+    check.add_argument(
+        "--model", dest="compare_with", type=Path, metavar="M", help="its model file"
+    )
+    check.add_argument(
+        "--provider", choices=("auto", "cpu", "cuda", "tensorrt"), default="cpu",
+        help="what runs it (default: %(default)s)",
+    )  # fmt: skip
+
+
+def _add_forms(parser: argparse.ArgumentParser) -> None:
+    """Add what decides the engine's graph."""
     precision = parser.add_mutually_exclusive_group()
     precision.add_argument("--fp16", action="store_true", help="half precision inside, for GPUs")
     precision.add_argument("--int8", action="store_true", help="int8 where it does little harm")
@@ -52,30 +79,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--dynamic", action="store_true", help="leave batch, height and width of the input open"
     )
     parser.add_argument(
-        "--input-size", metavar="WxH", type=width_and_height,
-        help="of the engine's input; default: what the model was trained on",
-    )  # fmt: skip
-    parser.add_argument(
-        "--recording", metavar="INPUT", default=DEFAULT_RECORDING,
-        help="what to compare engine and model on (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
-        "--windows", type=int, default=DEFAULT_NUM_WINDOWS, metavar="N",
-        help="windows to compare on (default: %(default)s)",
-    )  # fmt: skip
-    parser.add_argument(
         "--report", type=Path, metavar="FILE.json", help="write what int8 does to each layer"
     )
-    parser.add_argument("--overwrite", action="store_true", help="replace an existing engine")
-    check = parser.add_argument_group("an engine that is there already")
-    check.add_argument("--check", action="store_true", help="compare it again, write nothing")
-    check.add_argument(
-        "--model", dest="compare_with", type=Path, metavar="M", help="its model file"
-    )
-    check.add_argument(
-        "--provider", choices=("auto", "cpu", "cuda", "tensorrt"), default="cpu",
-        help="what runs it (default: %(default)s)",
-    )  # fmt: skip
 
 
 def run(args: argparse.Namespace) -> int:
@@ -143,7 +148,6 @@ def _prove(args: argparse.Namespace, module: Perception, card: ModelCard, built:
 
 
 def _variant(args: argparse.Namespace) -> Variant:
-    from export.quantize import DEFAULT_BUDGET
     from export.variant import Variant
 
     return Variant(
@@ -151,7 +155,7 @@ def _variant(args: argparse.Namespace) -> Variant:
         target=args.target,
         opset=args.opset,
         is_dynamic=args.dynamic,
-        budget=DEFAULT_BUDGET if args.int8_budget is None else args.int8_budget,
+        budget=args.int8_budget,
     )
 
 
