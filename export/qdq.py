@@ -32,15 +32,20 @@ class Form:
     """Layers also give int8, not only take it."""
     largest_weight: int
     """Weights are rounded to whole numbers from its negative to this."""
+    budget: float
+    """Largest error that int8 in one layer may bring unless another is asked for, in units of an
+    output's own spread: the less, the cheaper it is to leave a layer in floating point."""
 
 
 FORMS = {
     # Processors multiply uint8 by int8, and ONNX Runtime's layers give int8 or are float. Those
     # without VNNI add two products in 16 bits: more than 6 bits of weight and a sign would not fit,
     # and an engine would say something else there than where it was checked.
-    "cpu": Form(is_symmetric=False, has_quantized_outputs=True, largest_weight=63),
+    "cpu": Form(is_symmetric=False, has_quantized_outputs=True, largest_weight=63, budget=0.03),
     # TensorRT knows no zero point, and adds residuals best in what the convolution summed up in.
-    "tensorrt": Form(is_symmetric=True, has_quantized_outputs=False, largest_weight=127),
+    "tensorrt": Form(
+        is_symmetric=True, has_quantized_outputs=False, largest_weight=127, budget=0.02
+    ),
 }
 """By what is to run the engine."""
 

@@ -19,9 +19,6 @@ from export.layers import layers_of
 from export.qdq import FORMS, activations, quantized
 from export.sensitivity import Sensitivity, measure
 
-DEFAULT_BUDGET = 0.03
-"""Largest error that one layer may bring, in units of an output's own spread."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Quantization:
@@ -73,7 +70,7 @@ def to_int8(
     calibration: Calibration,
     *,
     target: str = "cpu",
-    budget: float = DEFAULT_BUDGET,
+    budget: float | None = None,
     progress: Callable[[Sensitivity], None] = lambda row: None,
 ) -> Quantization:
     """Return ``model`` in int8, but for the layers whose error alone is over the budget.
@@ -82,7 +79,7 @@ def to_int8(
         model: Of one input size, or of any; float32 or float16.
         calibration: Grids as the model takes them.
         target: One of FORMS.
-        budget: See DEFAULT_BUDGET.
+        budget: Largest error that int8 in one layer may bring; None is the form's.
         progress: Is called with each layer once it has been measured.
 
     Raises:
@@ -94,6 +91,7 @@ def to_int8(
     plain.CopyFrom(model)
     del plain.graph.value_info[:]  # what is between the layers will have other names
     form, layers = FORMS[target], layers_of(plain)
+    budget = form.budget if budget is None else budget
     ranges = find_ranges(plain, calibration.windows, activations(plain, layers, form))
     rows = []
     for row in measure(plain, ranges, layers, form, calibration.held_out, budget=budget):

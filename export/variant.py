@@ -11,7 +11,7 @@ import onnx
 from export.calibration import Calibration
 from export.half import kept_in_float32
 from export.onnx_graph import OPSET, OPSETS, export_graph
-from export.quantize import DEFAULT_BUDGET, to_int8
+from export.quantize import to_int8
 from export.sensitivity import Sensitivity
 from models.card import ModelCard
 from models.perception import Perception
@@ -30,13 +30,13 @@ class Variant:
     opset: int = OPSET
     is_dynamic: bool = False
     """Whether batch and input size stay open."""
-    budget: float = DEFAULT_BUDGET
-    """Largest error that int8 in one layer may bring; see export.quantize."""
+    budget: float | None = None
+    """Largest error that int8 in one layer may bring; None is the target's: see export.qdq."""
 
     def __post_init__(self) -> None:
         if self.opset not in OPSETS:
             raise ValueError(f"opset must be one of {OPSETS}, got {self.opset}")
-        if not self.budget > 0:
+        if self.budget is not None and not self.budget > 0:
             raise ValueError(f"the budget must be above 0, got {self.budget}")
         if self.float_precision == "fp16" != self.precision and self.opset < FIRST_HALF_SCALES:
             raise ValueError(

@@ -10,12 +10,13 @@ import onnx
 import onnxruntime
 import pytest
 import torch
-from test_encoder_contract import CHOICES, TASKS, make_card, make_encoder, picture
+from test_encoder_contract import CHOICES, TASKS, TINY, make_card, make_encoder, picture
 
 from export.backends import onnxruntime as backend
 from export.onnx_graph import export_graph, write_model
 from models.card import ModelCard
-from models.perception import Perception
+from models.encoders import dinov2
+from models.perception import Perception, describe_encoder
 
 TEMPORAL = {"kind": "causal_transformer", "depth": 1, "head_width": 8, "context_tokens": 64}
 OF_ANY_SIZE = [name for name in CHOICES if make_encoder(name).one_size_reason is None]
@@ -104,6 +105,14 @@ def test_one_that_cannot_be_of_any_size_says_why(name: str) -> None:
     with pytest.raises(ValueError, match="leave --dynamic out") as refused:
         export_graph(module_of(card), card)
     assert str(encoder.one_size_reason) in str(refused.value)
+
+
+def test_gep_s_positions_are_of_one_size() -> None:
+    settings = {**TINY["dinov2"], "position_mode": "bilinear"}
+    encoder = describe_encoder(dinov2.Config(**settings))
+    card = replace(make_card("dinov2", ()), encoder=encoder, is_dynamic=True, size_multiple=14)
+    with pytest.raises(ValueError, match="GEP's positions are interpolated at every size but"):
+        export_graph(module_of(card), card)
 
 
 @pytest.mark.parametrize("name", CHOICES)
