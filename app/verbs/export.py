@@ -146,7 +146,6 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _variant(args: argparse.Namespace) -> Variant:
-    from export.quantize import DEFAULT_BUDGET
     from export.variant import Variant
 
     return Variant(
@@ -154,7 +153,7 @@ def _variant(args: argparse.Namespace) -> Variant:
         target=args.target or ("tensorrt" if args.output.suffix == ".trt" else "cpu"),
         opset=args.opset,
         is_dynamic=args.dynamic,
-        budget=DEFAULT_BUDGET if args.int8_budget is None else args.int8_budget,
+        budget=args.int8_budget,
     )
 
 
