@@ -25,7 +25,7 @@ from models.encoders import clip_vision, dinov3, hybrid, vit
 from models.encoders.encoder import EncoderConfig
 from models.reconstruction import DecoderConfig
 from models.temporal import causal_transformer
-from training.data import features, mixture, streams, token_stream
+from training.data import features, mixture, token_stream
 from training.data.feed import DataConfig, Feed
 from training.distributed import World, joined
 from training.loop import train
@@ -33,7 +33,6 @@ from training.methods import (
     clip_event,
     eventpretrain,
     finetune,
-    finetune_stream,
     gep_align,
     gep_generate,
     saccade,
@@ -106,7 +105,6 @@ def recipes(teachers: Path, runs: Path, batch_size: int) -> list[Recipe]:
     temporal = causal_transformer.Config(depth=2, head_width=8, context_tokens=TOKENS)
     published = [
         plain,
-        of("finetune_stream", finetune_stream.Config(), HYBRID, streams.Config(num_windows=2)),
         of("gep_align", gep_align.Config(teacher=image), DINO, mixed),
         replace(
             of("gep_generate", gep_generate.Config(teacher=image, temporal=temporal), DINO, STREAM),
