@@ -113,22 +113,20 @@ class Stages:
 
     def _infer_on_stand_in(self, job: Job) -> None:
         """Start over with what runs in the place of a lost engine."""
-        engine, sensor = self._engine(), job.window.packet.sensor
+        engine = self._engine()
         if engine is None:
             raise EngineError("neither the GPU nor the CPU runs the engine any more")
-        if self._stand_in is None or self._stand_in.engine is not engine:
-            self._stand_in = Inference(engine, sensor)
+        self._stand_in = _inference_on(engine, job.window.packet.sensor, self._stand_in)
         job.inference, job.error = self._stand_in, None
         job.outputs = job.inference.run(job.window, job.inference.represent(job.window))
 
     def _inference_for(self, sensor: SensorSize) -> Inference | None:
         """Return what runs the engine that is chosen now on this sensor."""
-        engine, current = self._engine(), self._current
+        engine = self._engine()
         if engine is None:
             return None
-        if current is None or current.engine is not engine or current.sensor != sensor:
-            self._current = current = Inference(engine, sensor)
-        return current
+        self._current = _inference_on(engine, sensor, self._current)
+        return self._current
 
     def _take(self, step: Callable[[Inference], None], name: str, job: Job) -> None:
         """Take one step, timed, unless one before it failed or there is no engine."""
@@ -156,6 +154,13 @@ class Stages:
         if self._failing_engine is not engine:
             self._failing_engine = engine
             self._report(f"engine {engine.card.name} failed: {error}")
+
+
+def _inference_on(engine: Engine, sensor: SensorSize, current: Inference | None) -> Inference:
+    """Return ``current`` if it runs ``engine`` on ``sensor``, else one that does."""
+    if current is None or current.engine is not engine or current.sensor != sensor:
+        return Inference(engine, sensor)
+    return current
 
 
 def _scene(job: Job) -> Scene:
