@@ -104,35 +104,65 @@ def blend_classes(
     further a pixel is from the ``ground`` (3,) the less it is filled: events stand out.
     """
     height, width = class_ids.shape
-    num_classes = table.shape[0]
-    ground_red, ground_green = np.int64(ground[0]), np.int64(ground[1])
-    ground_blue = np.int64(ground[2])
     shares = np.empty(256, np.int64)
     for contrast in range(256):
         shares[contrast] = fill * (340 - min(contrast, 200)) // 340
+    filled, lined = _on_ground(table, ground, fill), _on_ground(table, ground, line)
+    is_shown = np.zeros(256, np.bool_)
+    is_shown[: len(strength)] = strength > 0
+    is_line = np.empty(width, np.bool_)
     for y in range(height):
+        labels = class_ids[y]
+        _mark_outline(labels, class_ids[max(y - 1, 0)], class_ids[min(y + 1, height - 1)], is_line)
         for x in range(width):
-            label = class_ids[y, x]
-            if label >= num_classes or strength[label] == 0:
+            label, pixel = labels[x], image[y, x]
+            if not is_shown[label]:
                 continue
-            is_line = (
-                (x > 0 and class_ids[y, x - 1] != label)
-                or (y > 0 and class_ids[y - 1, x] != label)
-                or (x + 1 < width and class_ids[y, x + 1] != label)
-                or (y + 1 < height and class_ids[y + 1, x] != label)
-            )
-            # int() of a byte is unsigned here: a difference below 0 would wrap
-            red, green = np.int64(image[y, x, 0]), np.int64(image[y, x, 1])
-            blue = np.int64(image[y, x, 2])
-            share = np.int64(line)
-            if not is_line:
-                differs = max(
-                    abs(red - ground_red), abs(green - ground_green), abs(blue - ground_blue)
-                )
-                share = shares[differs]
-            image[y, x, 0] = red + (((np.int64(table[label, 0]) - red) * share) >> 8)
-            image[y, x, 1] = green + (((np.int64(table[label, 1]) - green) * share) >> 8)
-            image[y, x, 2] = blue + (((np.int64(table[label, 2]) - blue) * share) >> 8)
+            differs = _difference(pixel, ground)
+            if differs == 0:  # most pixels: no event came there of late
+                mixed = lined[label] if is_line[x] else filled[label]
+                pixel[0], pixel[1], pixel[2] = mixed[0], mixed[1], mixed[2]
+                continue
+            share = line if is_line[x] else shares[differs]
+            for i in range(3):
+                pixel[i] = _mix(pixel[i], table[label, i], share)
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _mark_outline(labels: Bytes, above: Bytes, below: Bytes, is_line: Any) -> None:
+    """Write which pixels of a row have a neighbour of another label."""
+    for x in range(len(labels)):
+        is_line[x] = (labels[x] != above[x]) | (labels[x] != below[x])
+    for x in range(1, len(labels)):
+        is_line[x] |= labels[x] != labels[x - 1]
+    for x in range(len(labels) - 1):
+        is_line[x] |= labels[x] != labels[x + 1]
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _on_ground(table: Bytes, ground: Bytes, share: int) -> Bytes:
+    """Return (S, 3): each of the table's colours mixed into the ground."""
+    mixed = np.empty_like(table)
+    for label in range(len(table)):
+        for i in range(3):
+            mixed[label, i] = _mix(ground[i], table[label, i], share)
+    return mixed
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _mix(under: Any, over: Any, share: int) -> Any:
+    """Return one byte with ``share`` of 256 of another laid over it."""
+    # int64: a byte's difference below 0 would wrap
+    return np.uint8(under + (((np.int64(over) - np.int64(under)) * share) >> 8))
+
+
+@_compiled  # type: ignore[untyped-decorator]
+def _difference(pixel: Bytes, ground: Bytes) -> Any:
+    """Return the largest difference of two colours' bytes."""
+    differs = np.int64(0)
+    for i in range(3):
+        differs = max(differs, abs(np.int64(pixel[i]) - np.int64(ground[i])))
+    return differs
 
 
 @_compiled  # type: ignore[untyped-decorator]
@@ -148,30 +178,26 @@ def blend_picture(image: Bytes, layer: Bytes, fill: int, ground: Bytes) -> None:
     height, width = image.shape[:2]
     for y in range(height):
         for x in range(width):
-            differs = np.int64(0)
-            for i in range(3):  # int64: a byte's difference below 0 would wrap
-                differs = max(differs, abs(np.int64(image[y, x, i]) - np.int64(ground[i])))
-            share = shares[differs]
+            pixel = image[y, x]
+            share = shares[_difference(pixel, ground)]
             for i in range(3):
-                value = np.int64(image[y, x, i])
-                image[y, x, i] = value + (((np.int64(layer[y, x, i]) - value) * share) >> 8)
+                pixel[i] = _mix(pixel[i], layer[y, x, i], share)
 
 
 @_compiled  # type: ignore[untyped-decorator]
 def paint_depth(
-    depth_m: npt.NDArray[np.float32], near_m: float, far_m: float, table: Bytes, image: Bytes
+    bits: npt.NDArray[np.int32], shift: int, first: int, table: Bytes, image: Bytes
 ) -> None:
-    """Write (H, W, 3) colours of (H, W) metres: table from ``far_m`` to ``near_m``."""
-    height, width = depth_m.shape
-    last = table.shape[0] - 1
-    scale = np.float32(last / np.log(far_m / near_m))
-    offset = np.float32(np.log(far_m))
+    """Write (H, W, 3) colours of (H, W) metres, given as the bits of their floats.
+
+    Shifted they are about a logarithm: row i of ``table`` is the colour of ``first`` + i.
+    """
+    height, width = bits.shape
+    last = len(table) - 1
     for y in range(height):
         for x in range(width):
-            place = int((offset - np.log(depth_m[y, x])) * scale + np.float32(0.5))
-            place = min(max(place, 0), last)
-            for i in range(3):
-                image[y, x, i] = table[place, i]
+            color = table[min(max((bits[y, x] >> shift) - first, 0), last)]
+            image[y, x, 0], image[y, x, 1], image[y, x, 2] = color[0], color[1], color[2]
 
 
 @_compiled  # type: ignore[untyped-decorator]

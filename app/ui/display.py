@@ -29,6 +29,8 @@ from models.results import Prediction
 
 FIGURES_S, PREVIEW_S, MEANING_S = 0.2, 0.6, 0.1
 """How often figures, filter previews and scores change: slow enough to be read."""
+DRAW_SHARE = 0.25
+"""Of the time, for the picture: on a slow machine the network needs the rest more than 60 Hz."""
 PREVIEW_EVENTS = 100_000
 TRUTH_ROOM = 560
 """Height of the stage from which the truth has its place."""
@@ -49,6 +51,7 @@ class Display:
         self._truth: TruthWorker | None = None
         self._warm_up = WarmUp()
         self._drawn: tuple[object, ...] = ()
+        self._draw_due_s = 0.0
         self._due_s = {"figures": 0.0, "preview": 0.0, "meaning": 0.0}
         self._opened_s = 0.0
         self._message = ""
@@ -125,9 +128,11 @@ class Display:
         if self._untaken is not None:
             self._take_scene(self._untaken)
             self._untaken = None
-        self._draw_picture()
-        self._show_position()
         now_s = time.monotonic()
+        if now_s >= self._draw_due_s:
+            self._draw_picture()
+            self._draw_due_s = now_s + (time.monotonic() - now_s) / DRAW_SHARE
+        self._show_position()
         # One in a tick: together they would hold up the next one.
         if self._is_due("meaning", MEANING_S, now_s):
             self._show_meaning()
@@ -200,12 +205,13 @@ class Display:
         key = (surface.clock_us, surface.num_events, scene)
         if key == self._drawn:
             return
-        self._drawn = key
+        is_new_scene, self._drawn = self._drawn[2:] != (scene,), key
         colors = THEMES[preferences.theme].events
         image = self._events_image(surface, colors)
         prediction = scene.prediction if scene is not None else None
-        if prediction and prediction.depth is not None and preferences.shows_depth:
-            self._parts.right.show_depth(prediction.depth)
+        depth = prediction.depth if prediction else None
+        if depth is not None and preferences.shows_depth and is_new_scene:
+            self._parts.right.show_depth(depth)
         self._lay_over(image, prediction or Prediction(), colors)
         self._parts.picture.show_image(image)
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 from PySide6.QtCore import QEvent, QPoint, QPointF, QRect, QRectF, QSize, Qt, Signal
-from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen
+from PySide6.QtGui import QColor, QImage, QMouseEvent, QPainter, QPaintEvent, QPen, QRegion
 from PySide6.QtWidgets import QWidget
 
 from app.render import Image
@@ -65,11 +65,11 @@ class PictureView(QWidget):
         if pixels is None:
             self._pixels = self._image = None
         else:
-            self._pixels = np.ascontiguousarray(pixels)  # QImage keeps no reference: we do
+            self._pixels = np.ascontiguousarray(pixels)
             height, width = pixels.shape[:2]
-            self._image = QImage(
-                self._pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888
-            )
+            image = QImage(self._pixels.data, width, height, 3 * width, QImage.Format.Format_RGB888)
+            # Converted at once it costs little; drawn as it is, each painting converts it slowly.
+            self._image = image.convertToFormat(QImage.Format.Format_RGB32)
         self.update()
 
     def picture_area(self) -> QRect:
@@ -158,8 +158,10 @@ class PictureView(QWidget):
     def paintEvent(self, event: QPaintEvent) -> None:  # noqa: N802
         painter = QPainter(self)
         theme = self._theme
-        painter.fillRect(self.rect(), QColor(theme.background))
         area = self.picture_area()
+        covered = QRegion(area) if self._image is not None else QRegion()
+        for bare in QRegion(self.rect()) - covered:
+            painter.fillRect(bare, QColor(theme.background))
         if self._image is not None:
             painter.drawImage(area, self._image)  # nearest neighbour: no smooth transform hint
             self._paint_points(painter, area)

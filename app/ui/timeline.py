@@ -21,6 +21,8 @@ from app.ui.units import rate_text, time_text
 
 MARGIN = 8
 GROOVE_FROM_BOTTOM = 10
+LEAST_MOVE = 0.25
+"""Pixels; a handle that moved less stays as it was drawn, since its rates are slow to draw."""
 
 
 class Timeline(QWidget):
@@ -36,6 +38,7 @@ class Timeline(QWidget):
         self._is_seekable = False
         self._now_us = 0
         self._hover_x: float | None = None
+        self._drawn_x = 0.0
         self._rates_path = QPainterPath()
         self.setAccessibleName("Timeline")
         self.setToolTip("")
@@ -81,7 +84,8 @@ class Timeline(QWidget):
         self._now_us = now_us
         text = time_text(now_us - self._history.start_us) if self._history else "nothing open"
         self.setAccessibleDescription(text)
-        self.update()
+        if self._is_seekable and abs(self._x_of(now_us) - self._drawn_x) >= LEAST_MOVE:
+            self.update()
 
     # Places
 
@@ -128,6 +132,7 @@ class Timeline(QWidget):
         painter.setRenderHint(QPainter.RenderHint.Antialiasing)
         groove_y = self.height() - GROOVE_FROM_BOTTOM
         now_x = self._x_of(self._now_us) if self._is_seekable else float(MARGIN)
+        self._drawn_x = now_x
         self._paint_rates(painter, now_x)
         self._paint_groove(painter, groove_y, now_x)
         if self._hover_x is not None and self._history is not None:

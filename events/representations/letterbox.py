@@ -251,27 +251,79 @@ def _pick_classes(
     right_weight: npt.NDArray[np.float32],
     out: npt.NDArray[np.uint8],
 ) -> None:
+    """Write the likeliest class of each pixel, in blocks of those between the same four cells."""
     height, width, num_classes = cells.shape
     best = np.empty((height, width), np.uint8)
     for i in range(height):
         for j in range(width):
             best[i, j] = np.argmax(cells[i, j])
-    for y in range(len(top)):
-        i, k, v = top[y], bottom[y], bottom_weight[y]
-        for x in range(len(left)):
-            j, m, u = left[x], right[x], right_weight[x]
-            # A class that leads at all four neighbours leads everywhere between them.
-            corner = best[i, j]
-            if corner == best[i, m] and corner == best[k, j] and corner == best[k, m]:
-                out[y, x] = corner
-                continue
-            largest = np.float32(-np.inf)
-            for c in range(num_classes):
-                above = cells[i, j, c] + (cells[i, m, c] - cells[i, j, c]) * u
-                below = cells[k, j, c] + (cells[k, m, c] - cells[k, j, c]) * u
-                value = above + (below - above) * v
-                if value > largest:
-                    largest, out[y, x] = value, c
+    classes = np.empty(num_classes, np.int64)
+    y = 0
+    while y < len(top):
+        i, k, y_end = top[y], bottom[y], _block_end(top, y)
+        x = 0
+        while x < len(left):
+            j, m, x_end = left[x], right[x], _block_end(left, x)
+            block, corner = out[y:y_end, x:x_end], best[i, j]
+            block[:] = corner
+            # A class that leads at all four cells leads everywhere between them.
+            if corner != best[i, m] or corner != best[k, j] or corner != best[k, m]:
+                corners = cells[i, j], cells[i, m], cells[k, j], cells[k, m]
+                able = classes[: _contenders(corners, classes)]
+                _pick_between(corners, able, bottom_weight[y:y_end], right_weight[x:x_end], block)
+            x = x_end
+        y = y_end
+
+
+@nb.njit(nogil=True, cache=True)
+def _block_end(first: npt.NDArray[np.int64], start: int) -> int:
+    """Return where the neighbour at ``start`` gives way to the next."""
+    end = start + 1
+    while end < len(first) and first[end] == first[start]:
+        end += 1
+    return end
+
+
+@nb.njit(nogil=True, cache=True)
+def _contenders(corners: Any, classes: npt.NDArray[np.int64]) -> int:
+    """Write the classes that may lead between four cells; return how many.
+
+    One that is nowhere above what another is everywhere cannot.
+    """
+    top_left, top_right, bottom_left, bottom_right = corners
+    floor = np.float32(-np.inf)
+    for c in range(len(classes)):
+        least = min(min(top_left[c], top_right[c]), min(bottom_left[c], bottom_right[c]))
+        floor = max(floor, least)
+    num = 0
+    for c in range(len(classes)):
+        most = max(max(top_left[c], top_right[c]), max(bottom_left[c], bottom_right[c]))
+        if most >= floor:
+            classes[num] = c
+            num += 1
+    return num
+
+
+@nb.njit(nogil=True, cache=True)
+def _pick_between(
+    corners: Any,
+    classes: npt.NDArray[np.int64],
+    bottom_weight: npt.NDArray[np.float32],
+    right_weight: npt.NDArray[np.float32],
+    out: npt.NDArray[np.uint8],
+) -> None:
+    """Write which of ``classes`` leads at each pixel between four cells, the first of equals."""
+    top_left, top_right, bottom_left, bottom_right = corners
+    largest = np.empty(len(right_weight), np.float32)
+    for y in range(len(bottom_weight)):
+        largest[:] = -np.inf
+        for c in classes:
+            start = top_left[c] + (bottom_left[c] - top_left[c]) * bottom_weight[y]
+            end = top_right[c] + (bottom_right[c] - top_right[c]) * bottom_weight[y]
+            for x in range(len(right_weight)):
+                value = start + (end - start) * right_weight[x]
+                if value > largest[x]:
+                    largest[x], out[y, x] = value, c
 
 
 @nb.njit(nogil=True, cache=True)
