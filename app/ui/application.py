@@ -43,6 +43,8 @@ class GuiOptions:
     screenshot: Path | None = None
     after_s: float = 3.0
     """When to take the screenshot; then the window closes."""
+    is_remembered: bool = True
+    """Whether the window begins as the last one ended, and the next one as this one ends."""
 
 
 def run_gui(options: GuiOptions, open_source: OpenSource) -> int:
@@ -58,7 +60,7 @@ def run_gui(options: GuiOptions, open_source: OpenSource) -> int:
     settings = store.open_settings()
     preferences, notes = store.load(settings)
     # a screenshot shows the defaults, whoever takes it, and leaves no trace
-    is_kept = options.screenshot is None
+    is_kept = options.is_remembered and options.screenshot is None
     preferences = preferences if is_kept else store.Preferences(recent=())
     preferences = with_options(preferences, options)
     apply_theme(application, THEMES[preferences.theme])

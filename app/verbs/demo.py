@@ -64,6 +64,7 @@ def run(args: argparse.Namespace) -> int:
         size=args.size,
         screenshot=args.screenshot,
         after_s=args.after_s,
+        is_remembered=False,  # what the demo runs is no choice of the user's
     )
     return run_gui(options, open_source)
 

@@ -1,18 +1,26 @@
 from __future__ import annotations
 
 import signal
+import sys
 
 import pytest
+from PySide6.QtCore import QTimer
+from PySide6.QtWidgets import QApplication
 
+from app.cli import main
+from app.ui import settings as store
 from app.ui.application import GuiOptions, listen_for_signals, with_options
 from app.ui.settings import Preferences
+from app.ui.window import MainWindow
 from events.recordings.open import open_recording
 
 
 @pytest.fixture
 def signals_restored():
     before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    interval_s = sys.getswitchinterval()
     yield
+    sys.setswitchinterval(interval_s)
     for number, handler in before.items():
         signal.signal(number, handler)
 
@@ -40,3 +48,23 @@ def test_an_engine_of_the_command_line_is_remembered_for_any_folder(tmp_path, mo
     assert (asked.engine, asked.provider) == (str(tmp_path / "mine.onnx"), "cpu")
     assert with_options(before, GuiOptions(engine="")).engine == ""  # Saccade's own
     assert with_options(before, GuiOptions()) == before
+
+
+def test_the_demo_leaves_what_the_window_remembers(
+    qapp, tmp_path, settings_folder, tiny_engine, signals_restored
+):
+    store.save(store.open_settings(), Preferences(engine="/mine.onnx", provider="cuda", seed=7))
+    before = (settings_folder / "saccade" / "saccade.ini").read_bytes()
+    seen = []
+
+    def close() -> None:
+        for window in QApplication.topLevelWidgets():
+            if isinstance(window, MainWindow):
+                seen.append(window.preferences)
+                window.close()
+                window.deleteLater()
+
+    QTimer.singleShot(300, close)
+    assert main(["demo", "--engine", str(tiny_engine), "--provider", "cpu"]) == 0
+    assert [preferences.engine for preferences in seen] == [str(tiny_engine)]
+    assert (settings_folder / "saccade" / "saccade.ini").read_bytes() == before
