@@ -170,16 +170,22 @@ class MainWindow(QMainWindow):
         """Open an input: FILE, camera[:SERIAL], tcp://HOST:PORT, unix:PATH or synthetic[:SEED]."""
         if not text:
             self.parts.messages.show_message("no address: write tcp://HOST:PORT or unix:PATH")
-        elif self.session.open(
+        if not text or not self.session.open(
             text, is_looping=self.preferences.is_looping, speed=self.actions_.speed
         ):
-            self.display.hide_message()
-            if kind_of(text) == "recording":
-                path = str(Path(text).resolve())
-                self.prefer(last_folder=str(Path(path).parent))
-                self.preferences = self.preferences.with_recent(path)
-                self._show_recent()
+            self._show_input()
+            return
+        self.display.hide_message()
+        if kind_of(text) == "recording":
+            path = str(Path(text).resolve())
+            self.prefer(last_folder=str(Path(path).parent))
+            self.preferences = self.preferences.with_recent(path)
+            self._show_recent()
         self.display.show_source()
+
+    def _show_input(self) -> None:
+        """Light the source that plays on: the button that was pressed came to nothing."""
+        self.parts.left.source.show_input(self.session.text)
 
     def _show_recent(self) -> None:
         self.parts.start.show_recent(self.preferences.recent)
@@ -192,7 +198,8 @@ class MainWindow(QMainWindow):
         )
         if path:
             self.open(path)
-        self.display.show_source()
+        else:
+            self._show_input()
 
     def dragEnterEvent(self, event: QDragEnterEvent) -> None:  # noqa: N802
         if event.mimeData().hasUrls():

@@ -274,6 +274,37 @@ def test_the_open_dialog_opens_what_was_chosen(window, qtbot, recording, monkeyp
     assert window.parts.left.source.buttons["recording"].isChecked()
 
 
+def cancel_the_dialog(window, monkeypatch):
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: ("", ""))
+    window.parts.left.source.buttons["recording"].click()
+
+
+def type_an_address_that_is_none(window, monkeypatch):
+    window.parts.left.source.address.setText("tcp://nowhere")
+    window.parts.left.source.buttons["network"].click()
+
+
+def type_no_address(window, monkeypatch):
+    window.parts.left.source.address.setText("")
+    window.parts.left.source.buttons["network"].click()
+
+
+@pytest.mark.parametrize(
+    "give_up", [cancel_the_dialog, type_an_address_that_is_none, type_no_address]
+)
+def test_what_opens_nothing_leaves_the_stream_on_screen(playing, qtbot, monkeypatch, give_up):
+    parts, source = playing.parts, playing.session.source
+    paused(qtbot, playing)
+    before = picture(playing)
+    give_up(playing, monkeypatch)
+    assert playing.session.source is source
+    assert parts.pages.currentWidget() is parts.stage
+    assert parts.top.title.text() == "edge.aedat4 · 48×32"
+    assert np.array_equal(parts.picture.pixels, before)
+    assert parts.left.source.buttons["recording"].isChecked()
+    assert not parts.left.source.buttons["network"].isChecked()
+
+
 def test_a_recording_made_in_the_window_can_be_read(playing, qtbot, tmp_path, monkeypatch):
     path = tmp_path / "made.aedat4"
     monkeypatch.setattr(QFileDialog, "getSaveFileName", lambda *_: (str(path), ""))
