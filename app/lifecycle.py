@@ -14,7 +14,7 @@ LEGAL: dict[PipelineState, frozenset[PipelineState]] = {
     OPENING: frozenset({RUNNING, FAILED, IDLE}),
     RUNNING: frozenset({PAUSED, ENDED, FAILED, IDLE}),
     PAUSED: frozenset({RUNNING, ENDED, FAILED, IDLE}),
-    ENDED: frozenset({RUNNING, FAILED, IDLE}),
+    ENDED: frozenset({RUNNING, PAUSED, FAILED, IDLE}),
     FAILED: frozenset({IDLE}),
 }
 

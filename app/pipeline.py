@@ -190,14 +190,21 @@ class Pipeline:
         if self.state is PipelineState.PAUSED:
             look_back_us = self.windows.length_us or LOOK_BACK_US
             source.seek(t_us - look_back_us, look_back_us)
-            return
-        source.seek(t_us)
+        else:
+            source.seek(t_us)
         self._stream.play_again()
 
     def step(self, duration_us: int) -> None:
-        """While paused, show the next (negative: jump back by) ``duration_us``."""
+        """While paused, show the next (negative: jump back by) ``duration_us``.
+
+        At the end of a recording a step back pauses first.
+        """
         source = self._stream.seekable if self._stream else None
-        if source is None or self.state is not PipelineState.PAUSED:
+        if source is None:
+            return
+        if duration_us < 0 and self._move(PipelineState.ENDED, PipelineState.PAUSED):
+            source.pause()
+        if self.state is not PipelineState.PAUSED:
             return
         if duration_us < 0:
             self.seek(source.status.clock_us + duration_us)

@@ -19,7 +19,7 @@ from app.scene import PipelineState, Scene
 from app.stages import Job, Stages
 from app.trace import NO_TRACE, Trace
 from events.packet import EventPacket
-from events.sources.source import Seekable, Source
+from events.sources.source import Seekable, Source, SourceState
 from events.windows import Window
 from export.backends.backend import Engine
 
@@ -154,12 +154,18 @@ class Stream:
             )
             self.seekable = source if isinstance(source, Seekable) else None
             while not self._stopping.is_set():
-                self._move(PipelineState.RUNNING)
-                self._play_again.clear()
+                if self._lifecycle.state is not PipelineState.PAUSED:
+                    self._move(PipelineState.RUNNING)
                 self._read_to_end(source, self.reader)
                 if not (self._controls.stays_open and self.seekable):
                     return
-                self._play_again.wait()
+                self._wait_at_end(source)
+
+    def _wait_at_end(self, source: Source) -> None:
+        """Wait until the source was sought elsewhere; a seek before its end was no such thing."""
+        while source.status.state is SourceState.ENDED and not self._stopping.is_set():
+            self._play_again.wait()
+            self._play_again.clear()
 
     def _read_to_end(self, source: Source, reader: Reader) -> None:
         packets = iter(source.packets())

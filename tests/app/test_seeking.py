@@ -113,3 +113,53 @@ def test_a_seek_is_clamped_to_the_recording(player: Pipeline, t_us: int) -> None
     assert player.take_message() is None
     clock_us = player.stats().clock_us
     assert START_US <= clock_us <= END_US
+
+
+def test_a_step_back_at_the_end_pauses_and_shows_the_window_before(player: Pipeline) -> None:
+    source = player.source
+    assert isinstance(source, ReplaySource)
+    player.step(20_000)  # nothing follows
+    assert player.state is PipelineState.ENDED
+    player.step(-20_000)
+    assert player.state is PipelineState.PAUSED
+    scene = newest(player, lambda scene: not scene.is_partial)
+    assert scene.packet.end_us == source.end_us - 20_000
+    assert scene.packet.duration_us == 50_000
+    assert player.state is PipelineState.PAUSED
+    player.resume()
+    wait_until(lambda: player.state is PipelineState.ENDED)
+    assert player.stats().clock_us == source.end_us
+
+
+def test_the_end_is_told_once_though_somebody_sought_before_it(
+    player: Pipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    source = player.source
+    assert isinstance(source, ReplaySource)
+    source.set_speed(0.01)
+    player.resume()
+    wait_until(lambda: player.state is PipelineState.RUNNING)
+    moves = moves_of(player, monkeypatch)
+    player.seek(END_US - 100_000)
+    source.set_speed(math.inf)
+    wait_until(lambda: player.state is PipelineState.ENDED)
+    time.sleep(0.2)  # what is told again is told at once
+    assert moves == [PipelineState.ENDED]
+    player.seek(END_US - 100_000)
+    wait_until(lambda: len(moves) == 3)
+    assert moves[1:] == [PipelineState.RUNNING, PipelineState.ENDED]
+
+
+def moves_of(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> list[PipelineState]:
+    """Return the list of states that a pipeline enters from now on."""
+    moves: list[PipelineState] = []
+    move = pipeline._lifecycle.move
+
+    def watched(generation: int, state: PipelineState) -> bool:
+        is_moved = move(generation, state)
+        if is_moved:
+            moves.append(state)
+        return is_moved
+
+    monkeypatch.setattr(pipeline._lifecycle, "move", watched)
+    return moves
