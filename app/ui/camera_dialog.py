@@ -6,7 +6,7 @@ from collections.abc import Callable
 from functools import partial
 from typing import Protocol, TypeGuard
 
-from PySide6.QtCore import Qt
+from PySide6.QtCore import QSignalBlocker, Qt
 from PySide6.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -36,7 +36,10 @@ def has_controls(source: object) -> TypeGuard[HasControls]:
 
 
 class CameraDialog(QDialog):
-    """A row for each control; a change goes to the camera at once, and what it took is shown."""
+    """A row for each control; a change goes to the camera at once.
+
+    Each row shows what the camera then has: it may round a value, or refuse it.
+    """
 
     def __init__(self, source: HasControls, parent: QWidget) -> None:
         super().__init__(parent)
@@ -50,6 +53,7 @@ class CameraDialog(QDialog):
         form = QFormLayout()
         for control in source.controls():
             row = self._row(control)
+            _show(row, control.value)
             row.setAccessibleName(_title(control))
             self.rows[control.name] = row
             form.addRow(_title(control), row)
@@ -66,32 +70,27 @@ class CameraDialog(QDialog):
         change = partial(self._change, control.name)
         if isinstance(control.value, bool):
             check = QCheckBox()
-            check.setChecked(control.value)
             check.toggled.connect(change)
             return check
         if control.choices:
             box = QComboBox()
             box.addItems(list(control.choices))
-            box.setCurrentText(str(control.value))
             box.textActivated.connect(change)
             return box
         if isinstance(control.value, int):
             return _spin_box(control, change)
-        return QLabel(str(control.value))
+        return QLabel()
 
     def _change(self, name: str, value: Value) -> None:
-        """Set a control; show what the camera made of it."""
+        """Set a control; say and show what the camera made of it."""
         try:
             control = self._source.set_control(name, value)
+            self.message.setText(f"{_title(control)} is {control.value}")
         except (ValueError, RuntimeError) as error:
             self.message.setText(str(error))
-            return
-        self.message.setText(f"{_title(control)} is {control.value}")
-        row = self.rows[name]
-        if isinstance(row, QSpinBox) and isinstance(control.value, int):
-            row.blockSignals(True)
-            row.setValue(control.value)
-            row.blockSignals(False)
+        for control in self._source.controls():
+            if control.name in self.rows:
+                _show(self.rows[control.name], control.value)
 
 
 def _spin_box(control: Control, change: Callable[[int], None]) -> QSpinBox:
@@ -100,10 +99,22 @@ def _spin_box(control: Control, change: Callable[[int], None]) -> QSpinBox:
     box.setSingleStep(control.step)
     box.setSuffix(f" {control.unit}" if control.unit else "")
     box.setKeyboardTracking(False)  # not every digit on the way goes to the camera
-    assert isinstance(control.value, int)
-    box.setValue(control.value)
     box.valueChanged.connect(change)
     return box
+
+
+def _show(row: QWidget, value: Value) -> None:
+    """Show a control's value without telling anybody."""
+    with QSignalBlocker(row):
+        if isinstance(row, QCheckBox):
+            row.setChecked(bool(value))
+        elif isinstance(row, QSpinBox):
+            assert isinstance(value, int)
+            row.setValue(value)
+        elif isinstance(row, QComboBox):
+            row.setCurrentText(str(value))
+        elif isinstance(row, QLabel):
+            row.setText(str(value))
 
 
 def _title(control: Control) -> str:
