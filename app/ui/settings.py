@@ -111,10 +111,15 @@ def load(settings: QSettings) -> tuple[Preferences, list[str]]:
 
 
 def save(settings: QSettings, preferences: Preferences) -> None:
-    """Write every preference; unknown keys of other versions stay as they are."""
+    """Write every preference; unknown keys of other versions stay as they are.
+
+    What is none of the CHOICES, such as a provider of the command line, is for this start only.
+    """
     settings.setValue(NEWEST_KEY, VERSION)
     for field in dataclasses.fields(preferences):
-        settings.setValue(field.name, json.dumps(getattr(preferences, field.name)))
+        value = getattr(preferences, field.name)
+        if value in CHOICES.get(field.name, (value,)):
+            settings.setValue(field.name, json.dumps(value))
     settings.sync()
 
 

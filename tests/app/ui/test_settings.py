@@ -40,6 +40,12 @@ def test_values_that_cannot_be_used_are_said_and_replaced(settings_folder):
     assert preferences.length_ms == store.RANGES["length_ms"].greatest
 
 
+def test_a_provider_that_only_the_command_line_knows_is_not_remembered(settings_folder):
+    store.save(store.open_settings(), store.Preferences(provider="cuda"))
+    store.save(store.open_settings(), store.Preferences(provider="torch", seed=7))
+    assert store.load(store.open_settings()) == (store.Preferences(provider="cuda", seed=7), [])
+
+
 def test_recent_files_are_ten_and_the_newest_comes_first():
     preferences = store.Preferences()
     for number in (*range(12), 5):
