@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -65,8 +66,9 @@ class Stages:
         self._is_strict = is_strict
         self._report = report
         self._trace = trace
-        self._current: Inference | None = None
-        self._stand_in: Inference | None = None
+        self._inference: Inference | None = None
+        self._representing = threading.Lock()
+        """Held by who begins an inference, or represents: two threads do after a loss."""
         self._failing_engine: Engine | None = None
 
     def represent(self, job: Job) -> None:
@@ -74,7 +76,8 @@ class Stages:
         job.inference = self._inference_for(job.window.packet.sensor)
 
         def step(inference: Inference) -> None:
-            job.network_input = inference.represent(job.window)
+            with self._representing:
+                job.network_input = inference.represent(job.window)
 
         self._take(step, "represent", job)
 
@@ -113,20 +116,22 @@ class Stages:
 
     def _infer_on_stand_in(self, job: Job) -> None:
         """Start over with what runs in the place of a lost engine."""
-        engine = self._engine()
-        if engine is None:
+        inference = self._inference_for(job.window.packet.sensor)
+        if inference is None:
             raise EngineError("neither the GPU nor the CPU runs the engine any more")
-        self._stand_in = _inference_on(engine, job.window.packet.sensor, self._stand_in)
-        job.inference, job.error = self._stand_in, None
-        job.outputs = job.inference.run(job.window, job.inference.represent(job.window))
+        job.inference, job.error = inference, None
+        with self._representing:
+            network_input = inference.represent(job.window)
+        job.outputs = inference.run(job.window, network_input)
 
     def _inference_for(self, sensor: SensorSize) -> Inference | None:
-        """Return what runs the engine that is chosen now on this sensor."""
+        """Return what runs the engine that is chosen now on this sensor; one for all threads."""
         engine = self._engine()
         if engine is None:
             return None
-        self._current = _inference_on(engine, sensor, self._current)
-        return self._current
+        with self._representing:
+            self._inference = _inference_on(engine, sensor, self._inference)
+            return self._inference
 
     def _take(self, step: Callable[[Inference], None], name: str, job: Job) -> None:
         """Take one step, timed, unless one before it failed or there is no engine."""

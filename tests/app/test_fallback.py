@@ -10,13 +10,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from lost_engine import LostEngine
-from scripted_source import ScriptedSource, random_packets
+from scripted_source import SENSOR, ScriptedSource, random_packets
 
 from app.engines import load_engine
 from app.fallback import Fallback
+from app.inference import Inference
 from app.pipeline import Pipeline, PipelineConfig, PipelineError
 from app.scene import PipelineState
 from events.packet import EventPacket, join
+from events.windows import Window
 from export.backends.backend import DeviceLostError, Engine
 
 EVERY_SCENE = PipelineConfig(keeps_every_scene=True)
@@ -80,6 +82,22 @@ def test_the_predictions_on_the_cpu_are_those_of_the_same_network(engine: Engine
         with Pipeline(ScriptedSource(random_packets(12)), used, STRICT) as pipeline:
             into += [scene.prediction.recognition.scores for scene in pipeline.scenes()]
     np.testing.assert_allclose(found, expected, atol=1e-5)
+
+
+def test_one_inference_goes_on_so_that_memory_begins_anew_once(stream_engine: Path) -> None:
+    engine = load_engine(stream_engine, "cpu")
+    with Pipeline(ScriptedSource(random_packets(20)), LostEngine(engine), STRICT) as pipeline:
+        scenes = list(pipeline.scenes())
+    inference = Inference(engine, SENSOR)
+    for scene in scenes[3:]:
+        expected = inference.infer(Window(scene.index, scene.packet, scene.is_partial))
+        assert scene.provider == "CPU"
+        np.testing.assert_allclose(
+            scene.prediction.depth.depth_m,
+            expected.depth.depth_m,
+            rtol=1e-5,
+            err_msg=f"{scene.index}",
+        )
 
 
 def test_where_the_cpu_cannot_either_the_stream_still_lives(engine: Engine) -> None:
