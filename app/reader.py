@@ -60,7 +60,7 @@ class Reader:
         """Pass one packet through all stages."""
         received_s = time.monotonic()
         self.record(packet)
-        if packet.sensor != self.surface.sensor:  # reconnected to another camera
+        if packet.sensor != self.surface.sensor:  # no live source does that: they refuse it
             self._begin(packet.sensor)
         if self._config != self._controls.windows:
             self._config = self._controls.windows
