@@ -55,6 +55,7 @@ class Session:
         self._recording: FileRecorder | None = None
         self._notices: list[Notice] = []
         self._config = PipelineConfig(stays_open=True)
+        self._filters: dict[FilterConfig, Filter] = {}
         self.text = ""
         """The input that plays, as the user gave it."""
 
@@ -72,7 +73,9 @@ class Session:
             source.set_looping(is_looping)
             source.set_speed(speed)
         self.text = text
-        self._pipeline = Pipeline(source, self._engine, self._config)
+        self._filters = {config: config.build() for config in self._filters}
+        config = replace(self._config, filters=self.filters)
+        self._pipeline = Pipeline(source, self._engine, config)
         self._pipeline.start()
         return True
 
@@ -192,16 +195,15 @@ class Session:
             self._pipeline.set_windows(windows)
 
     def set_filters(self, configs: Sequence[FilterConfig]) -> None:
-        """Filter with these, in this order."""
-        filters = tuple(config.build() for config in configs)
-        self._config = replace(self._config, filters=filters)
+        """Filter with these, in this order; those that are on already keep what they learnt."""
+        self._filters = {config: self._filters.get(config) or config.build() for config in configs}
         if self._pipeline is not None:
-            self._pipeline.set_filters(filters)
+            self._pipeline.set_filters(self.filters)
 
     @property
     def filters(self) -> tuple[Filter, ...]:
-        """The filters that are on; they count what they remove."""
-        return self._config.filters
+        """The filters that are on; they count what they remove of this stream."""
+        return tuple(self._filters.values())
 
     # Engine
 

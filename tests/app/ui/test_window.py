@@ -151,6 +151,21 @@ def test_each_filter_is_applied_and_says_what_it_removes(playing, qtbot, name):
     assert playing.session.filters == ()
 
 
+def test_a_filter_outlives_another_one_s_switch_and_no_change_of_source(playing, qtbot, recording):
+    boxes = playing.parts.left.filters
+    boxes["hot_pixels"].click()
+    [hot] = playing.session.filters
+    qtbot.waitUntil(lambda: hot.num_seen > 0)
+    boxes["background"].click()
+    assert playing.session.filters[1:] == (hot,)
+    boxes["background"].click()
+    assert playing.session.filters == (hot,)
+    playing.open(str(recording))
+    [anew] = playing.session.filters
+    assert anew is not hot
+    assert anew.config == hot.config
+
+
 def test_ctrl_f_leads_to_the_filters(playing):
     playing.actions_.toggle_left()
     playing.actions_.focus_filters()
