@@ -183,6 +183,12 @@ def _warning(painter: QPainter, color: QColor) -> None:
     painter.drawPoint(QPointF(8, 11.5))
 
 
+def _information(painter: QPainter, color: QColor) -> None:
+    painter.drawEllipse(QRectF(2, 2, 12, 12))
+    painter.drawPoint(QPointF(8, 5))
+    _lines(painter, (8, 7.5), (8, 11))
+
+
 def _reset(painter: QPainter, color: QColor) -> None:
     painter.drawArc(QRectF(3, 3, 10, 10), 60 * 16, -300 * 16)
     _lines(painter, (7.3, 0.9), (10.4, 3.6), (7.0, 6.2))
@@ -209,5 +215,6 @@ ICONS: dict[str, Callable[[QPainter, QColor], None]] = {
     "left_panel": _left_panel,
     "right_panel": _right_panel,
     "warning": _warning,
+    "information": _information,
     "reset": _reset,
 }

@@ -12,7 +12,7 @@ from app.ui.controls import restyle, tool_button
 from app.ui.theme import GRID, Theme, font
 
 MAX_DETAILS = 50
-ROLES = ("error", "warning", "note")
+ROLES = ("error", "warning", "note", "progress")
 
 
 class MessageBar(QWidget):
@@ -67,10 +67,15 @@ class MessageBar(QWidget):
     def role(self) -> str:
         return self._role
 
+    @property
+    def icon_name(self) -> str:
+        """The warning sign is for what went wrong."""
+        return "warning" if self._role in ("error", "warning") else "information"
+
     def set_theme(self, theme: Theme) -> None:
         self._theme = theme
         color = {"error": theme.error, "warning": theme.warning}.get(self._role, theme.accent)
-        self._icon.setPixmap(icons.icon("warning", color).pixmap(16, 16))
+        self._icon.setPixmap(icons.icon(self.icon_name, color).pixmap(16, 16))
         self.setStyleSheet(
             f"QWidget#messageBar {{ background: {theme.raised}; border-left: 4px solid {color};"
             f" border-bottom: 1px solid {theme.line}; }}"

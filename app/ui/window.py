@@ -159,7 +159,7 @@ class MainWindow(QMainWindow):
         """Show what loading an engine is doing, as long as it does."""
         messages = self.parts.messages
         if text:
-            messages.show_message(text, "note")
+            messages.show_message(text, "progress")
         elif messages.text == self._progress:
             messages.hide()
         self._progress = text

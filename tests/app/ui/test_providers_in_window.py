@@ -75,7 +75,8 @@ def test_what_loading_does_is_shown_while_it_lasts_and_what_it_found(window, qtb
     monkeypatch.setattr(window.session._loader, "_load", load)
     window.load_engine()
     qtbot.waitUntil(lambda: window.parts.messages.text.startswith("measuring tiny.onnx"))
-    assert window.parts.messages.role == "note"
+    assert window.parts.messages.role == "progress"
+    assert window.parts.messages.icon_name == "information"
     may_end.set()
     wait_for_engine(qtbot, window)
     assert (window.parts.messages.text, window.parts.messages.role) == (line, "note")
@@ -105,6 +106,7 @@ def test_a_lost_gpu_shows_one_banner_lights_the_provider_and_the_stream_lives(lo
     window.timer.timeout.connect(lambda: lit.append(badge.is_lit))
     qtbot.waitUntil(lambda: "The GPU was lost" in window.parts.messages.text, timeout=20_000)
     assert window.parts.messages.role == "warning"
+    assert window.parts.messages.icon_name == "warning"
     qtbot.waitUntil(lambda: window.session.engine is not engines[0], timeout=20_000)
     assert window.session.engine.provider == "CPU"
     qtbot.waitUntil(lambda: badge.text().startswith("CPU · "), timeout=20_000)
