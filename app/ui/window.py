@@ -15,6 +15,7 @@ from PySide6.QtGui import (
 )
 from PySide6.QtWidgets import QApplication, QFileDialog, QMainWindow, QToolButton, QWidget
 
+from app.engines import BACKENDS
 from app.ui import icons
 from app.ui import settings as store
 from app.ui.actions import Actions
@@ -29,7 +30,7 @@ from events.recordings.open import recording_suffixes
 from export.backends.backend import Engine
 
 TICK_MS = 16
-ENGINE_FILTER = "Engines (*.onnx);;All files (*)"
+ENGINE_FILTER = f"Engines ({' '.join(f'*{suffix}' for suffix in BACKENDS)});;All files (*)"
 
 
 class MainWindow(QMainWindow):
@@ -214,7 +215,7 @@ class MainWindow(QMainWindow):
         paths = [url.toLocalFile() for url in event.mimeData().urls() if url.isLocalFile()]
         if paths:
             event.acceptProposedAction()
-            engines = [path for path in paths if path.endswith(".onnx")]
+            engines = [path for path in paths if Path(path).suffix in BACKENDS]
             if engines:
                 self._pick_engine(engines[0])
             else:

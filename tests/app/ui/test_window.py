@@ -15,6 +15,7 @@ from PySide6.QtWidgets import (
     QSlider,
 )
 
+from app.engines import BACKENDS
 from app.scene import PipelineState
 from app.ui import settings as store
 from app.ui.shortcuts import SHORTCUTS, TEXT_WIDTH
@@ -263,6 +264,24 @@ def test_a_dropped_file_is_opened(window, qtbot, recording):
     drop(window, recording)
     qtbot.waitUntil(lambda: window.session.state is RUNNING)
     assert window.preferences.recent == (str(recording),)
+
+
+@pytest.mark.parametrize("suffix", BACKENDS)
+def test_a_dropped_engine_is_loaded_and_the_dialog_offers_it(window, tmp_path, monkeypatch, suffix):
+    asked, offered = [], []
+    monkeypatch.setattr(window.session, "request_engine", lambda path, name: asked.append(path))
+    path = tmp_path / f"mine{suffix}"
+    drop(window, path)
+    assert asked == [path]
+    assert window.session.state is PipelineState.IDLE
+
+    def choose(parent, title, folder, kinds):
+        offered.append(kinds)
+        return "", ""
+
+    monkeypatch.setattr(QFileDialog, "getOpenFileName", choose)
+    window.parts.top.engine_picked.emit("ask")
+    assert f"*{suffix}" in offered[0].split(";;")[0]
 
 
 def test_a_dropped_file_whose_sensor_is_guessed_says_so_each_time(window, qtbot, tmp_path):
