@@ -43,7 +43,8 @@ class LeftPanel(QWidget):
     """Folds away with F9."""
 
     windows_changed = Signal(float, float)
-    """Length and stride in milliseconds."""
+    """Length and stride in milliseconds, as the user chose them."""
+    engine_window_asked = Signal()
     decay_changed = Signal(float)
     filters_changed = Signal(object)
     """The names of the filters that are on, a tuple."""
@@ -57,14 +58,12 @@ class LeftPanel(QWidget):
         self.length = NumberField("Window length", RANGES["length_ms"], "ms")
         self.stride = NumberField("Window stride", RANGES["stride_ms"], "ms")
         self.decay = NumberField("Decay of the event view", RANGES["decay_ms"], "ms", 0)
-        self.length.show_value(preferences.length_ms)
-        self.stride.show_value(preferences.stride_ms)
+        self.show_windows(preferences.length_ms, preferences.stride_ms)
         self.decay.show_value(preferences.decay_ms)
         self.suggested = QPushButton()
         self.suggested.setFont(font(9.0))
         self.suggested.setAccessibleName("Use the engine's window")
         self.suggested.hide()
-        self._suggestion = (preferences.length_ms, preferences.stride_ms)
         self.filters = {name: Check(text, theme) for name, (text, _, _) in FILTERS.items()}
         self.removal = {name: note("–") for name in FILTERS}
         self.rates = note("before – after –")
@@ -121,28 +120,22 @@ class LeftPanel(QWidget):
         self.length.valueChanged.connect(self._tell_windows)
         self.stride.valueChanged.connect(self._tell_windows)
         self.decay.valueChanged.connect(self.decay_changed)
-        self.suggested.clicked.connect(self._take_suggestion)
+        self.suggested.clicked.connect(self.engine_window_asked)
         for check in self.filters.values():
             check.toggled.connect(lambda _on: self.filters_changed.emit(self.active_filters()))
 
     def _tell_windows(self) -> None:
         self.windows_changed.emit(self.length.value(), self.stride.value())
-        self._show_suggestion()
 
-    def _take_suggestion(self) -> None:
-        self.length.show_value(self._suggestion[0])
-        self.stride.show_value(self._suggestion[1])
-        self._tell_windows()
+    def show_windows(self, length_ms: float, stride_ms: float) -> None:
+        """Show how windows are cut."""
+        self.length.show_value(length_ms)
+        self.stride.show_value(stride_ms)
 
     def suggest_windows(self, length_ms: float, stride_ms: float) -> None:
-        """Offer the window that the engine was trained with, where another is set."""
-        self._suggestion = (length_ms, stride_ms)
+        """Offer the window that the engine was trained with; the user chose another."""
         self.suggested.setText(f"Use the engine's {length_ms:g} / {stride_ms:g} ms")
-        self._show_suggestion()
-
-    def _show_suggestion(self) -> None:
-        now = (self.length.value(), self.stride.value())
-        self.suggested.setVisible(bool(self.suggested.text()) and now != self._suggestion)
+        self.suggested.show()
 
     def active_filters(self) -> tuple[str, ...]:
         """Return the names of the filters that are on."""

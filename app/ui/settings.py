@@ -61,6 +61,8 @@ class Preferences:
     colormap: str = "turbo"
     stretches_likeness: bool = True
     """Whether its colours span what occurs, instead of -1 to 1."""
+    uses_engine_window: bool = True
+    """Whether windows are cut as the engine was trained; length and stride then follow it."""
     length_ms: float = 50.0
     stride_ms: float = 20.0
     decay_ms: float = 40.0

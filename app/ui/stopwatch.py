@@ -46,7 +46,7 @@ def measure(
     application = QApplication([])
     apply_theme(application, THEMES["dark"])
     session = Session(lambda text: clip_source(rate, in_child=in_child))
-    preferences = Preferences(engine=str(engine), stride_ms=STRIDE_MS)
+    preferences = Preferences(engine=str(engine), uses_engine_window=False, stride_ms=STRIDE_MS)
     window = MainWindow(session, preferences, None)
     window.show()
     ticks_s: list[float] = []

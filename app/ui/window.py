@@ -95,6 +95,7 @@ class MainWindow(QMainWindow):
         left.source.address_changed.connect(lambda text: self.prefer(address=text))
         left.source.seed_changed.connect(lambda seed: self.prefer(seed=seed))
         left.windows_changed.connect(self._change_windows)
+        left.engine_window_asked.connect(self._use_engine_window)
         left.decay_changed.connect(lambda decay: self.prefer(decay_ms=decay))
         left.filters_changed.connect(self._change_filters)
         right.colormap_changed.connect(lambda name: self.prefer(colormap=name))
@@ -153,8 +154,7 @@ class MainWindow(QMainWindow):
         self.parts.top.show_outputs(card)
         self.parts.right.show_engine(card, is_loading=is_loading)
         self.display.show_engine()
-        if card is not None:
-            self.parts.left.suggest_windows(card.window_us / 1000, card.stride_us / 1000)
+        self._follow_engine()
 
     def _show_progress(self, text: str) -> None:
         """Show what loading an engine is doing, as long as it does."""
@@ -248,6 +248,28 @@ class MainWindow(QMainWindow):
     # Changes that the session follows
 
     def _change_windows(self, length_ms: float, stride_ms: float) -> None:
+        self.prefer(uses_engine_window=False)
+        self._set_windows(length_ms, stride_ms)
+        self._follow_engine()
+
+    def _use_engine_window(self) -> None:
+        self.prefer(uses_engine_window=True)
+        self._follow_engine()
+
+    def _follow_engine(self) -> None:
+        """Cut windows as the engine was trained, or offer that where the user chose others."""
+        left, engine = self.parts.left, self.session.engine
+        left.suggested.hide()
+        if engine is None:
+            return
+        length_ms, stride_ms = engine.card.window_us / 1000, engine.card.stride_us / 1000
+        if self.preferences.uses_engine_window:
+            left.show_windows(length_ms, stride_ms)
+            self._set_windows(length_ms, stride_ms)
+        else:
+            left.suggest_windows(length_ms, stride_ms)
+
+    def _set_windows(self, length_ms: float, stride_ms: float) -> None:
         self.prefer(length_ms=length_ms, stride_ms=stride_ms)
         self.session.set_windows(length_ms, stride_ms)
 

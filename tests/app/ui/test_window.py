@@ -14,8 +14,9 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QSlider,
 )
+from wrapped_engine import WrappedEngine
 
-from app.engines import BACKENDS
+from app.engines import BACKENDS, load_engine
 from app.scene import PipelineState
 from app.ui import settings as store
 from app.ui.shortcuts import SHORTCUTS, TEXT_WIDTH
@@ -134,6 +135,59 @@ def test_window_length_and_stride_reach_the_pipeline(playing, qtbot):
     qtbot.mouseClick(left.suggested, Qt.MouseButton.LeftButton)
     windows = playing.session._pipeline.windows
     assert (windows.length_us, windows.stride_us) == (50_000, 20_000)
+    assert not left.suggested.isVisible()
+
+
+def windows_of(window):
+    windows = window.session._pipeline.windows
+    return windows.length_us, windows.stride_us
+
+
+@pytest.fixture
+def make_playing(make_window, qtbot, recording, tiny_engine, monkeypatch):
+    """A function that plays the recording through an engine of 33.333 and 11.111 ms."""
+
+    class Odd(WrappedEngine):
+        @property
+        def card(self):
+            return replace(super().card, window_us=33_333, stride_us=11_111)
+
+    def make(**preferences):
+        window = make_window(**preferences)
+        monkeypatch.setattr(
+            window.session._loader, "_load", lambda *_: Odd(load_engine(tiny_engine, "cpu"))
+        )
+        window.load_engine()
+        window.open(str(recording))
+        qtbot.waitUntil(lambda: window.session.engine is not None, timeout=20_000)
+        window.tick()
+        return window
+
+    return make
+
+
+def test_windows_are_the_engine_s_own_unless_the_user_chose_others(make_playing, qtbot):
+    window = make_playing()
+    left = window.parts.left
+    assert windows_of(window) == (33_333, 11_111)  # as `run` cuts them
+    assert (left.length.value(), left.stride.value()) == (33.3, 11.1)
+    assert not left.suggested.isVisible()
+    left.stride.setValue(20)
+    assert windows_of(window) == (33_300, 20_000)
+    assert left.suggested.isVisible()
+    qtbot.mouseClick(left.suggested, Qt.MouseButton.LeftButton)
+    assert windows_of(window) == (33_333, 11_111)
+    assert window.preferences.uses_engine_window
+
+
+def test_a_window_that_was_chosen_before_stays_and_the_engine_s_is_offered(make_playing):
+    window = make_playing(uses_engine_window=False, length_ms=40.0, stride_ms=10.0)
+    left = window.parts.left
+    assert windows_of(window) == (40_000, 10_000)
+    assert (left.length.value(), left.stride.value()) == (40.0, 10.0)
+    assert left.suggested.isVisible()
+    window.parts.top.engine_picked.emit("none")
+    window.tick()
     assert not left.suggested.isVisible()
 
 
@@ -375,6 +429,7 @@ def test_the_preferences_survive_a_restart(make_window, qtbot, recording):
     read, notes = store.load(store.open_settings())
     assert notes == []
     assert (read.opacity, read.view, read.length_ms) == (0.35, "accumulated", 33.0)
+    assert not read.uses_engine_window
     assert read.recent == (str(recording),)
     assert read == replace(first.preferences)
 
