@@ -53,6 +53,9 @@ FIELDS = (
         "99.99 M",
         "Events lost before they came here: driver, network or damaged file.",
     ),
+    FieldSpec(
+        "failed", "Failed", "999,999", "Windows that the engine failed on: shown as events only."
+    ),
 )
 
 
@@ -101,7 +104,7 @@ class Hud(QWidget):
         self.setAccessibleName("Figures")
         self.setFixedHeight(5 * GRID)
         self.fields = {spec.key: HudField(spec) for spec in FIELDS}
-        self._counts = {"dropped": 0, "lost": 0}
+        self._counts = {"dropped": 0, "lost": 0, "failed": 0}
         layout = QHBoxLayout(self)
         layout.setContentsMargins(2 * GRID, 0, 2 * GRID, 0)
         layout.setSpacing(GRID)
@@ -109,10 +112,12 @@ class Hud(QWidget):
             if i:
                 layout.addStretch()
             layout.addWidget(field)
+        self.fields["failed"].hide()
 
     def clear(self) -> None:
         """Show that nothing is open."""
         self._counts = dict.fromkeys(self._counts, 0)
+        self.fields["failed"].hide()
         for field in self.fields.values():
             field.show_text("–")
 
@@ -121,11 +126,14 @@ class Hud(QWidget):
         show = {key: field.show_text for key, field in self.fields.items()}
         show["rate"](
             rate_text(stats.event_rate),
-            details=f"After the filters: {rate_text(stats.filtered_rate)}",
+            details=f"After the filters: {rate_text(stats.filtered_rate)}; "
+            f"{count_text(stats.num_filtered)} events removed so far",
         )
         show["windows"](f"{stats.windows_done_per_s:.0f} / {stats.windows_asked_per_s:.0f} /s")
         show["age"](
-            duration_text(stats.age.p50_ms), details=f"p95 {duration_text(stats.age.p95_ms)}"
+            duration_text(stats.age.p50_ms),
+            details=f"p95 {duration_text(stats.age.p95_ms)}; "
+            f"{count_text(stats.backlog_events)} events wait to be read",
         )
         total = stats.latency.get("total")
         stages = [(stage, stats.latency[stage]) for stage in STAGES if stage in stats.latency]
@@ -138,6 +146,9 @@ class Hud(QWidget):
         )
         self._show_count("dropped", stats.num_dropped_windows)
         self._show_count("lost", stats.num_lost_events)
+        if stats.num_engine_failures:
+            self.fields["failed"].show()
+            self._show_count("failed", stats.num_engine_failures)
 
     def _show_count(self, key: str, count: int) -> None:
         if count > self._counts[key]:

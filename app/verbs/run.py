@@ -196,6 +196,10 @@ def _summary(pipeline: Pipeline, num_windows: int, duration_s: float) -> str:
         f"{stats.num_dropped_windows} windows dropped",
         f"{stats.num_lost_events} events lost",
     ]
+    if stats.num_fallbacks:
+        parts.append(f"GPU lost, gone on with the CPU: {stats.num_fallbacks}")
+    if stats.backlog_events:
+        parts.append(f"{stats.backlog_events} events unread")
     return "; ".join([*parts, *([stats.message] if stats.message else [])])
 
 

@@ -119,6 +119,28 @@ def test_dropped_windows_light_their_field_and_stay_counted(qtbot):
     assert "driver" in hud.fields["lost"].toolTip()
 
 
+def test_failures_have_a_field_only_where_there_are_some(qtbot):
+    hud = Hud()
+    qtbot.addWidget(hud)
+    hud.show()
+    hud.show_stats(Stats())
+    assert not hud.fields["failed"].isVisible()
+    hud.show_stats(Stats(num_engine_failures=2))
+    assert hud.fields["failed"].isVisible()
+    assert hud.fields["failed"].is_lit
+    assert hud.fields["failed"].value.text() == "2"
+    hud.clear()
+    assert not hud.fields["failed"].isVisible()
+
+
+def test_filtered_and_waiting_events_stand_in_the_tool_tips(qtbot):
+    hud = Hud()
+    qtbot.addWidget(hud)
+    hud.show_stats(Stats(num_filtered=1_234, backlog_events=567))
+    assert "1,234 events removed" in hud.fields["rate"].toolTip()
+    assert "567 events wait" in hud.fields["age"].toolTip()
+
+
 def test_fields_keep_their_width_whatever_they_show(qtbot):
     hud = Hud()
     qtbot.addWidget(hud)
