@@ -35,9 +35,14 @@ class Badge(QLabel):
 
     def show_provider(self, provider: str, notes: Sequence[str]) -> None:
         """Show what runs another engine, and in the tool tip why."""
-        self._notes = tuple(notes)
         self._show(provider, f"{provider} · 999/s" if provider else "")
-        self._explain()
+        self.show_notes(notes)
+
+    def show_notes(self, notes: Sequence[str]) -> None:
+        """Show in the tool tip what the user must know of what runs."""
+        if tuple(notes) != self._notes:
+            self._notes = tuple(notes)
+            self._explain()
 
     def show_rate(self, provider: str, windows_per_s: float) -> None:
         """Show the provider with the rate."""

@@ -289,6 +289,14 @@ class Display:
         self._parts.top.badge.show_fallbacks(stats.num_fallbacks)
         if stats.message != self._message:
             self._show_source_message(stats.message)
+        self._show_notes()
+
+    def _show_notes(self) -> None:
+        """Say what the engine has come to note: its figures go on in the badge's tool tip."""
+        for note in self._session.new_notes():
+            self._parts.messages.show_message(note, "warning")
+        engine = self._session.engine
+        self._parts.top.badge.show_notes(engine.notes if engine else ())
 
     def _show_source_message(self, message: str) -> None:
         """Show what the source says of itself, until it says that all is well again."""

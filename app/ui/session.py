@@ -6,6 +6,7 @@ what came of it.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -54,6 +55,8 @@ class Session:
         self._loader = EngineLoader(load)
         self._recording: FileRecorder | None = None
         self._notices: list[Notice] = []
+        self._noted: set[str] = set()
+        """Subjects of the engine's notes that were there when it was loaded, or said since."""
         self._config = PipelineConfig(stays_open=True)
         self._filters: dict[FilterConfig, Filter] = {}
         self.text = ""
@@ -226,6 +229,13 @@ class Session:
         """Why providers cannot run here, by name."""
         return self._loader.problems
 
+    def new_notes(self) -> list[str]:
+        """Return what the engine has come to note since it was loaded, each subject once."""
+        notes = self._engine.notes if self._engine else ()
+        new = [note for note in notes if _subject(note) not in self._noted]
+        self._noted.update(map(_subject, new))
+        return new
+
     def request_engine(self, path: Path | None, provider: str) -> None:
         """Load an engine in another thread (None: Saccade's own); the last request wins."""
         self._loader.request(path, provider)
@@ -257,6 +267,7 @@ class Session:
 
     def _use(self, engine: Engine | None) -> None:
         before, self._engine = self._engine, engine
+        self._noted = set(map(_subject, engine.notes if engine else ()))
         if self._pipeline is not None:
             self._pipeline.set_engine(engine)
         if before is not None and self._pipeline is None:
@@ -296,3 +307,8 @@ class Session:
             return
         names = ", ".join(str(path) for path in recording.paths)
         self._notices.append(Notice(f"recorded {recording.num_events:,} events to {names}", "note"))
+
+
+def _subject(note: str) -> str:
+    """Return a note without its figures, which go on counting."""
+    return re.sub(r"[\d,]+", "", note)

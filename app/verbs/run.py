@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.predictions import LineWriter
     from app.scene import Scene
     from app.trace import Trace
+    from export.backends.backend import Engine
 
     Writer = Callable[[Scene], None]
 
@@ -82,7 +83,8 @@ def run(args: argparse.Namespace) -> int:
 
     source = open_source(args.input, args.sensor, in_child=args.capture_process)
     engine = load_engine(args.engine, args.provider, _say, input_size=args.input_size)
-    for note in engine.notes:
+    noted = engine.notes
+    for note in noted:
         _say(note)
     windows = WindowConfig(
         length_us=args.window_us or engine.card.window_us,
@@ -102,6 +104,9 @@ def run(args: argparse.Namespace) -> int:
         try:
             _write_scenes(pipeline, writers, interrupted, args.max_windows, trace)
         finally:
+            for note in _notes(engine, pipeline.engine):
+                if note not in noted:
+                    _say(note)
             if pipeline.stats().num_windows or pipeline.state is not PipelineState.FAILED:
                 _say(_summary(pipeline, lines.num_lines, time.monotonic() - started_s))
     return EXIT_INTERRUPTED if interrupted.is_set() else 0
@@ -181,6 +186,11 @@ def _write_scenes(
                 _say(message)
         if number == max_windows:
             return
+
+
+def _notes(*engines: Engine | None) -> dict[str, None]:
+    """Return the notes of an engine, and of what went on in its place, each once."""
+    return dict.fromkeys(note for engine in engines if engine for note in engine.notes)
 
 
 def _summary(pipeline: Pipeline, num_windows: int, duration_s: float) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from lost_engine import LostEngine
+from wrapped_engine import WrappedEngine
 
 from app.engines import load_engine
 from app.scene import PipelineState
@@ -80,6 +81,37 @@ def test_what_loading_does_is_shown_while_it_lasts_and_what_it_found(window, qtb
     may_end.set()
     wait_for_engine(qtbot, window)
     assert (window.parts.messages.text, window.parts.messages.role) == (line, "note")
+
+
+class CountingEngine(WrappedEngine):
+    """Drops three events of each window, and says so as an engine of raw events would."""
+
+    num_dropped = 0
+
+    @property
+    def notes(self):
+        dropped = (f"{self.num_dropped:,} events dropped: take shorter windows",)
+        return (*super().notes, *(dropped if self.num_dropped else ()))
+
+    def before_run(self):
+        self.num_dropped += 3
+
+
+def test_what_an_engine_comes_to_note_is_said_once_though_it_goes_on_counting(
+    window, qtbot, recording, tiny_engine, monkeypatch
+):
+    monkeypatch.setattr(
+        window.session._loader, "_load", lambda *_: CountingEngine(load_engine(tiny_engine, "cpu"))
+    )
+    window.load_engine()
+    wait_for_engine(qtbot, window)
+    assert "events dropped" not in window.parts.top.badge.toolTip()
+    window.open(str(recording))
+    qtbot.waitUntil(lambda: "events dropped" in window.parts.messages.text, timeout=20_000)
+    assert window.parts.messages.role == "warning"
+    first = window.parts.top.badge.toolTip()
+    qtbot.waitUntil(lambda: window.parts.top.badge.toolTip() != first, timeout=20_000)
+    assert window.parts.messages.details.toPlainText().count("events dropped") == 1
 
 
 @pytest.fixture

@@ -5,17 +5,21 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import av
 import numpy as np
 import pytest
-from scripted_source import random_packets
+from lost_engine import LostEngine
+from scripted_source import ScriptedSource, random_packets
 
 from app.cli import main
+from app.engines import load_engine
 from events.packet import SensorSize, join
 from events.recordings.aedat4_writer import Aedat4Writer
+from events.sources.source import SourceStatus
 
 SENSOR = SensorSize(64, 48)
 NUM_WINDOWS = 15
@@ -253,3 +257,50 @@ def test_a_guessed_sensor_stands_in_the_summary_and_a_given_one_does_not(
     assert "128x128 is guessed from its events" in capsys.readouterr().err
     assert main([*arguments, "--sensor", "60x45"]) == 0
     assert "guessed" not in capsys.readouterr().err
+
+
+class NotingEngine(LostEngine):
+    """Comes to note something at its first run, and loses its device later."""
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        has_run = self.num_runs_left < 3
+        return ("known before", *(["3 events dropped"] if has_run else []))
+
+
+def test_what_went_wrong_meanwhile_stands_by_the_summary(
+    saccade_run: Saccade,
+    tiny_engine: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    engine = NotingEngine(load_engine(tiny_engine, "cpu"), num_runs=3)
+    monkeypatch.setattr("app.engines.load_engine", lambda *_, **__: engine)
+    assert saccade_run("-o", tmp_path / "out.jsonl") == 0
+    said = capsys.readouterr().err.splitlines()
+    assert said[0] == "known before"
+    assert said[-2] == "3 events dropped"
+    assert "GPU lost, gone on with the CPU: 1" in said[-1]
+    assert "unread" not in said[-1]
+    assert len(said) == len(set(said)) == 4  # and the banner
+
+
+class UnreadSource(ScriptedSource):
+    """A live one that is stopped while events wait."""
+
+    @property
+    def status(self) -> SourceStatus:
+        return replace(super().status, backlog_events=1_234)
+
+
+def test_events_that_were_never_read_are_counted(
+    saccade_run: Saccade,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    source = UnreadSource(random_packets(20), is_live=True, ends=False)
+    monkeypatch.setattr("app.verbs.run.open_source", lambda *_, **__: source)
+    assert saccade_run("-o", tmp_path / "out.jsonl", "--max-windows", 1) == 0
+    assert "1234 events unread" in capsys.readouterr().err
