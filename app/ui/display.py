@@ -80,7 +80,7 @@ class Display:
 
     def redraw(self) -> None:
         """Draw the picture again at the next tick, though nothing came."""
-        self._drawn = ()
+        self._drawn, self._draw_due_s = (), 0.0
 
     def show_engine(self) -> None:
         """Begin anew with what only one engine's outputs share; another one was loaded."""
