@@ -14,13 +14,13 @@ from torch import Tensor, nn
 
 from events.packet import EventPacket, SensorSize
 from events.representations.letterbox import Letterbox
+from export.answer import Answer
 from export.backends.backend import DeviceLostError, Outputs
 from export.engine_graph import OrderedOutputs
 from export.event_input import Overflow
 from export.replay import CudaReplay, Work, compiled
 from export.staging import CudaLane, HostLane, Lane, Staged, Stager
 from models.card import ModelCard
-from models.device_decode import DeviceDecode, map_sizes
 from models.encoders.encoder import Encoder
 from models.representations.gridder import make_gridder
 
@@ -68,8 +68,8 @@ class DevicePath:
         shape = (1, card.spec.num_channels, card.input_height, card.input_width)
         example = torch.zeros(shape, device=device)
         with torch.inference_mode():
-            decode = DeviceDecode(card, letterbox, map_sizes(module(example.to(dtype))))
-            network: nn.Module = OrderedOutputs(module, self.card.outputs, dtype, decode)
+            answer = Answer(self.card, module(example.to(dtype)))
+            network: nn.Module = OrderedOutputs(module, answer, dtype)
             network = network.eval().to(device)
             self._notes: tuple[str, ...] = ()
             if is_compiled:

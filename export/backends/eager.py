@@ -18,8 +18,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from events.packet import EventPacket, SensorSize
+from events.packet import EventPacket
 from events.representations.letterbox import Letterbox
+from export.answer import Answer
 from export.backends.backend import EngineError, Memory, Outputs
 from export.device_path import DevicePath, on_device
 from export.engine_graph import OrderedOutputs
@@ -30,7 +31,6 @@ from export.replay import compiled
 from export.staging import Staged
 from export.stream_graph import stream_graph
 from models.card import CardError, ModelCard
-from models.device_decode import DeviceDecode, map_sizes
 from models.model_file import load_model
 from models.perception import Perception
 
@@ -75,7 +75,7 @@ class EagerEngine:
         self._device = torch.device(device)
         self._notes = notes
         self._dtype = dtype
-        self._is_compiled = is_compiled
+        self._is_compiled = is_compiled and not card.is_streaming
         self._module = module.eval()
         self._on_device = module
         if device != "cpu" or dtype != torch.float32:
@@ -175,18 +175,15 @@ class EagerEngine:
 
     def _made_network(self, example: torch.Tensor) -> nn.Module:
         """Return what takes grids, and of a stream its memory, and gives the card's outputs."""
-        card, decode = self._card, None
+        module, dtype = self._on_device, self._dtype
+        answer = Answer(self._card, module(example.to(dtype)))
         network: nn.Module
-        if card.is_decoded and card.sensor:
-            letterbox = Letterbox(SensorSize(*card.sensor), card.input_height, card.input_width)
-            sizes = map_sizes(self._on_device(example.to(self._dtype)))
-            decode = DeviceDecode(card, letterbox, sizes)
-        if card.is_streaming:
-            assert isinstance(self._on_device, Perception)
-            network, _, _ = stream_graph(self._on_device, card, example, self._dtype)
-            return network.eval()
-        network = OrderedOutputs(self._on_device, card.outputs, self._dtype, decode).eval()
-        network = network.to(self._device)
+        if self._card.is_streaming:
+            assert isinstance(module, Perception)
+            network, _, _ = stream_graph(module, answer, example, dtype)
+        else:
+            network = OrderedOutputs(module, answer, dtype)
+        network = network.eval().to(self._device)
         if self._is_compiled:
             network, notes = compiled(network, example)
             self._notes = (*self._notes, *notes)
