@@ -68,14 +68,28 @@ def engine_graph(module: nn.Module, card: ModelCard) -> EngineGraph:
         said = module(example)  # an input that it cannot take is told in its own words, not torch's
     dtype, answer = DTYPES[card.precision], Answer(card, said)
     module = module.to(dtype)
-    if card.is_streaming:
-        assert isinstance(module, Perception)
-        inner, inputs, outputs = stream_graph(module, answer, example, dtype)
-    else:
-        inner = OrderedOutputs(module, answer, dtype)
-        inputs, outputs = {GRID: example}, card.outputs
-    graph = EngineGraph(module=inner.eval(), inputs=inputs, outputs=outputs, dynamic=dynamic)
+    graph = replace(grid_graph(module, card, answer, example, dtype), dynamic=dynamic)
     return _from_events(graph, card) if card.input == "events" else graph
+
+
+def grid_graph(
+    module: nn.Module, card: ModelCard, answer: Answer, example: Tensor, dtype: torch.dtype
+) -> EngineGraph:
+    """Return the graph that takes grids, and of a stream its memory.
+
+    Args:
+        module: In ``dtype``.
+        card: Says whether it streams.
+        answer: Of the module.
+        example: (1, C, H, W) float32.
+        dtype: What the module computes in.
+    """
+    if not card.is_streaming:
+        ordered = OrderedOutputs(module, answer, dtype).eval()
+        return EngineGraph(module=ordered, inputs={GRID: example}, outputs=answer.names)
+    assert isinstance(module, Perception)
+    stream, inputs, outputs = stream_graph(module, answer, example, dtype)
+    return EngineGraph(module=stream.eval(), inputs=inputs, outputs=outputs)
 
 
 def _from_events(graph: EngineGraph, card: ModelCard) -> EngineGraph:
