@@ -1,26 +1,29 @@
 """DevicePath: raw events to decoded outputs on one device; only those two cross the bus.
 
 Windows are staged in pinned memory and copied on a stream of their own; representation, network
-and decoding follow as one CUDA graph; labels and depth come back as the screen needs them.
+and decoding follow as one CUDA graph, which also takes what a stream remembers a window further;
+labels and depth come back as the screen needs them.
 """
 
 from __future__ import annotations
 
 import copy
 import dataclasses
+from functools import partial
 
 import torch
 from torch import Tensor, nn
 
 from events.packet import EventPacket, SensorSize
 from events.representations.letterbox import Letterbox
+from export.answer import Answer
 from export.backends.backend import DeviceLostError, Outputs
-from export.engine_graph import OrderedOutputs
+from export.engine_graph import grid_graph
 from export.event_input import Overflow
-from export.replay import CudaReplay, Work, compiled
+from export.replay import CudaReplay, Program, compiled
 from export.staging import CudaLane, HostLane, Lane, Staged, Stager
+from export.torch_memory import TorchMemory
 from models.card import ModelCard
-from models.device_decode import DeviceDecode, map_sizes
 from models.encoders.encoder import Encoder
 from models.representations.gridder import make_gridder
 
@@ -48,7 +51,7 @@ class DevicePath:
         sensor: Whose events come.
         device: CUDA; or the CPU, where nothing runs at once.
         dtype: What the network computes in; the representation is float32.
-        is_compiled: Whether to try torch.compile.
+        is_compiled: Whether to try torch.compile; not of a network that remembers.
     """
 
     def __init__(
@@ -68,9 +71,8 @@ class DevicePath:
         shape = (1, card.spec.num_channels, card.input_height, card.input_width)
         example = torch.zeros(shape, device=device)
         with torch.inference_mode():
-            decode = DeviceDecode(card, letterbox, map_sizes(module(example.to(dtype))))
-            network: nn.Module = OrderedOutputs(module, self.card.outputs, dtype, decode)
-            network = network.eval().to(device)
+            answer = Answer(self.card, module(example.to(dtype)))
+            network = grid_graph(module, self.card, answer, example, dtype).module.to(device)
             self._notes: tuple[str, ...] = ()
             if is_compiled:
                 network, self._notes = compiled(network, example)
@@ -81,7 +83,7 @@ class DevicePath:
         lanes: list[Lane] = [CudaLane(), CudaLane()] if self._is_cuda else [HostLane(), HostLane()]
         self._stager, self._compute = Stager(device, *lanes), lanes[1]
         self._overflow = Overflow()
-        self._program: CudaReplay | Work = CudaReplay(self._say) if self._is_cuda else self._say
+        self._program = self._new_program(None)
         self._host: dict[str, Tensor] = {}
 
     @property
@@ -99,14 +101,21 @@ class DevicePath:
         self.gridder.check(packet)
         return self._stager.stage(self._overflow.newest(packet))
 
-    def run(self, staged: Staged) -> Outputs:
+    def run(
+        self, staged: Staged, memory: TorchMemory | None = None, *, elapsed: float = 1.0
+    ) -> Outputs:
         """Return the decoded outputs for a staged window; the next call overwrites them.
+
+        Args:
+            staged: By this path.
+            memory: Of the window's stream, where the network remembers.
+            elapsed: Strides since the stream's window before.
 
         Raises:
             DeviceLostError: the device failed or ran out of memory.
         """
         try:
-            self._stager.read(staged, lambda: self._answer(staged.rows))
+            self._stager.read(staged, lambda: self._answer(staged.rows, memory, elapsed))
             self._compute.mark().wait()
         except torch.OutOfMemoryError as error:
             raise DeviceLostError(f"the GPU ran out of memory: {error}") from error
@@ -114,8 +123,11 @@ class DevicePath:
             raise DeviceLostError(f"the GPU failed: {error}") from error
         return {name: tensor.numpy() for name, tensor in self._host.items()}
 
-    def _answer(self, rows: Tensor) -> None:
+    def _answer(self, rows: Tensor, memory: TorchMemory | None, elapsed: float) -> None:
         """Write the outputs to the host; on CUDA they are there when the lane has come so far."""
+        if memory is not None:
+            self._program = self._program_of(memory)
+            memory.elapsed.fill_(elapsed)
         with torch.inference_mode():
             outputs = dict(zip(self.card.outputs, self._program(rows), strict=True))
             for name, tensor in outputs.items():
@@ -125,6 +137,22 @@ class DevicePath:
                     )
                 self._host[name].copy_(tensor, non_blocking=True)
 
-    def _say(self, rows: Tensor) -> tuple[Tensor, ...]:
-        outputs: tuple[Tensor, ...] = self.network(self.gridder.unpacked(rows))
-        return outputs
+    def _program_of(self, memory: TorchMemory) -> Program:
+        """Return what runs with a memory, and is freed with it: graphs hold its addresses."""
+        if memory.program is None or memory.owner is not self:
+            memory.owner, memory.program = self, self._new_program(memory)
+        return memory.program
+
+    def _new_program(self, memory: TorchMemory | None) -> Program:
+        work = partial(self._say, memory)
+        return CudaReplay(work) if self._is_cuda else work
+
+    def _say(self, memory: TorchMemory | None, rows: Tensor) -> tuple[Tensor, ...]:
+        grid = self.gridder.unpacked(rows)
+        if memory is None:
+            outputs: tuple[Tensor, ...] = self.network(grid)
+            return outputs
+        said = self.network(grid, memory.elapsed, *memory.tensors.values())
+        num = len(self.card.outputs)
+        memory.advance(said[num:])
+        return tuple(said[:num])

@@ -1,7 +1,7 @@
 """EngineGraph: what an engine computes, as a torch module with named inputs and outputs.
 
 The module that was trained stays as it is; what only an engine needs is put around it here, from
-the inside out: outputs in order (a stream's memory among them), decoding, raw events in front.
+the inside out: the card's outputs (a stream's memory behind them), raw events in front.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from torch import Tensor, nn
 
 from events.packet import SensorSize
 from events.representations.letterbox import Letterbox
+from export.answer import Answer
 from export.any_size import any_size_axes, any_size_example, check_any_size
 from export.event_input import COLUMNS, NUM_EVENTS, PADDING, SMALLEST_BUCKET
 from export.onnx_shapes import GRID
 from export.stream_graph import stream_graph
 from models.card import ModelCard
-from models.device_decode import DeviceDecode, map_sizes
 from models.encoders.encoder import Encoder
 from models.perception import Perception
 from models.representations.gridder import Gridder, make_gridder
@@ -51,7 +51,7 @@ def engine_graph(module: nn.Module, card: ModelCard) -> EngineGraph:
 
     Raises:
         ValueError: the module cannot take the card's input size, or not any size if it is to, or
-            raw events cannot be taken: over a window as long as the card's, or with a memory.
+            raw events cannot be taken over a window as long as the card's.
     """
     example = torch.zeros(1, card.spec.num_channels, card.input_height, card.input_width)
     module = copy.deepcopy(module).eval()
@@ -66,70 +66,67 @@ def engine_graph(module: nn.Module, card: ModelCard) -> EngineGraph:
             encoder.fix_input_size(card.input_height, card.input_width)
     with torch.no_grad():
         said = module(example)  # an input that it cannot take is told in its own words, not torch's
-    dtype, decode = DTYPES[card.precision], None
-    if card.sensor is not None and card.is_decoded:
-        decode = DeviceDecode(card, _letterbox(card), map_sizes(said))
+    dtype, answer = DTYPES[card.precision], Answer(card, said)
     module = module.to(dtype)
-    if card.is_streaming and card.input == "events":
-        raise ValueError(
-            f"{card.name} remembers earlier windows, and such engines take grids, no raw events"
-        )
-    if card.is_streaming:
-        assert isinstance(module, Perception)
-        inner, inputs, outputs = stream_graph(module, card, example, dtype)
-    else:
-        inner = OrderedOutputs(module, card.outputs, dtype, decode)
-        inputs, outputs = {GRID: example}, card.outputs
-    graph = EngineGraph(module=inner.eval(), inputs=inputs, outputs=outputs, dynamic=dynamic)
+    graph = replace(grid_graph(module, card, answer, example, dtype), dynamic=dynamic)
     return _from_events(graph, card) if card.input == "events" else graph
 
 
-def _letterbox(card: ModelCard) -> Letterbox:
-    assert card.sensor is not None
-    return Letterbox(SensorSize(*card.sensor), card.input_height, card.input_width)
+def grid_graph(
+    module: nn.Module, card: ModelCard, answer: Answer, example: Tensor, dtype: torch.dtype
+) -> EngineGraph:
+    """Return the graph that takes grids, and of a stream its memory.
+
+    Args:
+        module: In ``dtype``.
+        card: Says whether it streams.
+        answer: Of the module.
+        example: (1, C, H, W) float32.
+        dtype: What the module computes in.
+    """
+    if not card.is_streaming:
+        ordered = OrderedOutputs(module, answer, dtype).eval()
+        return EngineGraph(module=ordered, inputs={GRID: example}, outputs=answer.names)
+    assert isinstance(module, Perception)
+    stream, inputs, outputs = stream_graph(module, answer, example, dtype)
+    return EngineGraph(module=stream.eval(), inputs=inputs, outputs=outputs)
 
 
 def _from_events(graph: EngineGraph, card: ModelCard) -> EngineGraph:
     """Put the representation in front of a graph that takes it."""
-    gridder = make_gridder(card.spec, _letterbox(card), graph.inputs[GRID].device)
+    assert card.sensor is not None
+    letterbox = Letterbox(SensorSize(*card.sensor), card.input_height, card.input_width)
+    gridder = make_gridder(card.spec, letterbox, graph.inputs[GRID].device)
     gridder.check_duration(card.window_us)
     padding = torch.full((SMALLEST_BUCKET,), PADDING, dtype=torch.int32)
+    besides = {name: value for name, value in graph.inputs.items() if name != GRID}
+    dynamic: tuple[Any, ...] = tuple({0: NUM_EVENTS} for _ in COLUMNS)
+    if besides:  # one more parameter of FromEvents, of which torch.onnx takes no None
+        dynamic = (*dynamic, tuple({} for _ in besides))
     return replace(
         graph,
         module=FromEvents(gridder, card.window_us, graph.module).eval(),
-        inputs={name: padding.clone() for name in COLUMNS},
-        dynamic=tuple({0: NUM_EVENTS} for _ in COLUMNS),
+        inputs={**{name: padding.clone() for name in COLUMNS}, **besides},
+        dynamic=dynamic,
     )
 
 
 class OrderedOutputs(nn.Module):
-    """A perception module computing in ``dtype``; outputs in the order of ``names``.
+    """A perception module computing in ``dtype``, and what its engine gives of what it said."""
 
-    Raw outputs are float32; ``decode``, if any, comes behind them.
-    """
-
-    def __init__(
-        self,
-        module: nn.Module,
-        names: tuple[str, ...],
-        dtype: torch.dtype,
-        decode: nn.Module | None = None,
-    ) -> None:
+    def __init__(self, module: nn.Module, answer: Answer, dtype: torch.dtype) -> None:
         super().__init__()
         self.module = module
-        self.names = names
+        self.answer = answer
         self.dtype = dtype
-        self.decode = decode
 
     def forward(self, events: Tensor) -> tuple[Tensor, ...]:
-        outputs = {k: v.float() for k, v in self.module(events.to(self.dtype)).items()}
-        if self.decode is not None:
-            outputs = self.decode(outputs)
-        return tuple(outputs[name] for name in self.names)
+        outputs: tuple[Tensor, ...] = self.answer(self.module(events.to(self.dtype)))
+        return outputs
 
 
 class FromEvents(nn.Module):
-    """The representation of raw events in front of a graph that takes it."""
+    """The representation of raw events in front of a graph that takes it, and maybe more."""
 
     def __init__(self, gridder: Gridder, window_us: int, graph: nn.Module) -> None:
         super().__init__()
@@ -137,6 +134,9 @@ class FromEvents(nn.Module):
         self.window_us = window_us
         self.inner = graph
 
-    def forward(self, t: Tensor, x: Tensor, y: Tensor, p: Tensor) -> tuple[Tensor, ...]:
-        outputs: tuple[Tensor, ...] = self.inner(self.gridder(t, x, y, p, self.window_us))
+    def forward(
+        self, t: Tensor, x: Tensor, y: Tensor, p: Tensor, *besides: Tensor
+    ) -> tuple[Tensor, ...]:
+        grid = self.gridder(t, x, y, p, self.window_us)
+        outputs: tuple[Tensor, ...] = self.inner(grid, *besides)
         return outputs

@@ -1,12 +1,15 @@
-"""OnnxMemory: what one stream of an ONNX engine remembers, in two sets of buffers that swap."""
+"""OnnxMemory: what one stream of an ONNX Runtime session remembers, on the session's device."""
 
 from __future__ import annotations
+
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from export.onnx_shapes import MEMORY, NEXT_MEMORY
+from export.onnx_shapes import MEMORY
+from export.swapping_memory import SwappingMemory
 
 DTYPES = {
     "tensor(float)": np.float32,
@@ -16,10 +19,8 @@ DTYPES = {
 }
 
 
-class OnnxMemory:
-    """Two sets of buffers on the engine's device: a run reads one and writes the other.
-
-    They are made once; between windows only their roles change, so that nothing is copied.
+class OnnxMemory(SwappingMemory[Any]):
+    """Its buffers are ONNX Runtime's values.
 
     Args:
         session: A streaming engine's.
@@ -33,26 +34,14 @@ class OnnxMemory:
             if item.name.startswith(MEMORY)
         }
         make = onnxruntime.OrtValue.ortvalue_from_shape_and_type  # its own buffer, also on the CPU
-        self._current, self._next = (
+        one, other = (
             {
                 name: make(zeros.shape, zeros.dtype.type, device, 0)
                 for name, zeros in self._zeros.items()
             }
             for _ in range(2)
         )
-        self.forget()
+        super().__init__(one, other)
 
-    def bind(self, binding: onnxruntime.IOBinding) -> None:
-        """Let the next run read what is remembered, and write what will be."""
-        for name, value in self._current.items():
-            binding.bind_ortvalue_input(MEMORY + name, value)
-        for name, value in self._next.items():
-            binding.bind_ortvalue_output(NEXT_MEMORY + name, value)
-
-    def advance(self) -> None:
-        """Remember what the last run wrote."""
-        self._current, self._next = self._next, self._current
-
-    def forget(self) -> None:
-        for name, zeros in self._zeros.items():
-            self._current[name].update_inplace(zeros)
+    def _clear(self, name: str, buffer: Any) -> None:
+        buffer.update_inplace(self._zeros[name])

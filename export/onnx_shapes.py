@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from export.backends.backend import EngineError
 from export.event_input import COLUMNS, NUM_EVENTS
@@ -11,6 +12,8 @@ from models.card import DEPTH_M, LABELS, TOKENS, ModelCard
 
 if TYPE_CHECKING:
     import onnxruntime
+
+Kind = TypeVar("Kind")
 
 GRID = "events"
 """Name of the input that takes a grid."""
@@ -38,7 +41,8 @@ def check_shapes(path: Path, session: onnxruntime.InferenceSession, card: ModelC
     }
     if card.input == "events":
         expected = {name: ("tensor(int32)", (NUM_EVENTS,)) for name in COLUMNS}
-    expected |= _stream_inputs(session, card)
+    kinds = {item.name: (item.type, tuple(item.shape)) for item in session.get_outputs()}
+    expected |= stream_inputs(card, kinds, ("tensor(float)", (1,)))
     if inputs != expected:
         raise EngineError(f"{path} takes {inputs}, its card says {expected}: export it again")
     outputs = {item.name: item.shape for item in session.get_outputs() if not is_memory(item.name)}
@@ -68,15 +72,19 @@ def check_shapes(path: Path, session: onnxruntime.InferenceSession, card: ModelC
             )
 
 
-def _stream_inputs(
-    session: onnxruntime.InferenceSession, card: ModelCard
-) -> dict[str, tuple[str, tuple[int | str, ...]]]:
-    """Return the other inputs of a streaming engine: what it remembers is what it gives."""
+def stream_inputs(card: ModelCard, outputs: Mapping[str, Kind], elapsed: Kind) -> dict[str, Kind]:
+    """Return the other inputs of a streaming engine: what it remembers is what it gives.
+
+    Args:
+        card: Says whether it streams.
+        outputs: Type and shape of each, by name, as the runtime tells them.
+        elapsed: Those of ``elapsed``.
+    """
     if not card.is_streaming:
         return {}
     memory = {
-        MEMORY + item.name.removeprefix(NEXT_MEMORY): (item.type, tuple(item.shape))
-        for item in session.get_outputs()
-        if item.name.startswith(NEXT_MEMORY)
+        MEMORY + name.removeprefix(NEXT_MEMORY): kind
+        for name, kind in outputs.items()
+        if name.startswith(NEXT_MEMORY)
     }
-    return {ELAPSED: ("tensor(float)", (1,)), **memory}
+    return {ELAPSED: elapsed, **memory}

@@ -171,10 +171,14 @@ def compare_engines(
 ) -> ParityReport:
     """Run two engines on the same grids, or raw events; ``model`` is the truth.
 
+    Of engines that stream, the windows are one stream.
+
     Raises:
         ValueError: there are no windows.
     """
-    return report_on((_both(model, engine, window) for window in windows), engine.provider)
+    memories = model.new_memory(), engine.new_memory()
+    pairs = (_both(model, engine, window, *memories) for window in windows)
+    return report_on(pairs, engine.provider)
 
 
 def report_on(pairs: Iterable[Pair], provider: str, *, is_relative: bool = False) -> ParityReport:
@@ -212,9 +216,15 @@ def report_on(pairs: Iterable[Pair], provider: str, *, is_relative: bool = False
     )
 
 
-def _both(model: Engine, engine: Engine, window: Grid | EventPacket) -> Pair:
-    expected, model_s = timed(model, window)
-    found, engine_s = timed(engine, window)
+def _both(
+    model: Engine,
+    engine: Engine,
+    window: Grid | EventPacket,
+    of_model: Memory | None,
+    of_engine: Memory | None,
+) -> Pair:
+    expected, model_s = timed(model, window, of_model)
+    found, engine_s = timed(engine, window, of_engine)
     return Pair(expected, found, model_s, engine_s)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator
-from typing import cast
 
 from events.packet import EventPacket
 from events.sources.source import Source
@@ -43,7 +42,7 @@ def prove(
     """
     windows = each(windows_for(engine.card, source, num_windows))
     if engine.card.is_streaming:
-        return compare_stream(module, engine, cast(Iterator[Grid], windows))
+        return compare_stream(module, engine, windows)
     return compare_engines(EagerEngine(module, engine.card), engine, windows)
 
 

@@ -75,5 +75,9 @@ class CudaReplay:
         return graph, outputs
 
 
+Program = CudaReplay | Work
+"""Work as it is, or replayed."""
+
+
 def _first_line(error: Exception) -> str:
     return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from torch import Tensor
 
 from events.packet import SensorSize
 from events.representations.letterbox import Letterbox
@@ -91,38 +92,51 @@ def evaluate(
     report: Callable[[int, int], None],
 ) -> dict[str, Any]:
     """Return the figures of ``module`` on a data set's held-out split."""
-    total = dataset.num_windows("val")
-    num = min(config.num_windows or total, total)
-    indices = np.linspace(0, total - 1, num).round().astype(int)
-    evaluation = Evaluation(card, dataset, _mean_depth_m(dataset, config, card.window_us))
-    for first in range(0, num, config.batch_size):
+    indices = held_out_indices(dataset, config)
+    evaluation = Evaluation(card, dataset, mean_depth_m(dataset, config, card.window_us))
+    for first in range(0, len(indices), config.batch_size):
         windows = [
-            dataset.window("val", int(index), config.seed, config.sensor, card.window_us)
+            dataset.window("val", index, config.seed, config.sensor, card.window_us)
             for index in indices[first : first + config.batch_size]
         ]
-        for window, outputs in zip(windows, _infer(module, card, windows), strict=True):
+        for window, outputs in zip(windows, infer(module, card, windows), strict=True):
             evaluation.add(window, outputs)
-        report(min(first + config.batch_size, num), num)
+        report(min(first + config.batch_size, len(indices)), len(indices))
     return evaluation.result()
 
 
+def held_out_indices(dataset: DataSet, config: EvalConfig) -> list[int]:
+    """Return which windows of the held-out split are judged."""
+    total = dataset.num_windows("val")
+    num = min(config.num_windows or total, total)
+    return [int(index) for index in np.linspace(0, total - 1, num).round()]
+
+
 @torch.inference_mode()
-def _infer(
+def infer(
     module: Perception, card: ModelCard, windows: list[LabelledWindow]
 ) -> list[dict[str, Any]]:
-    grids = []
-    for window in windows:
-        letterbox = Letterbox(window.packet.sensor, card.input_height, card.input_width)
-        grids.append(card.spec.network_input(window.packet, letterbox))
-    device = next(module.parameters()).device
-    batch = torch.from_numpy(np.stack(grids)).to(device, memory_format=torch.channels_last)
-    outputs = {task: value.float().cpu().numpy() for task, value in module(batch).items()}
+    """Return the raw outputs for each window alone, as numpy arrays with a batch of one."""
+    outputs = {
+        task: value.float().cpu().numpy()
+        for task, value in module(network_input(module, card, windows)).items()
+    }
     return [
         {task: value[i : i + 1] for task, value in outputs.items()} for i in range(len(windows))
     ]
 
 
-def _mean_depth_m(dataset: DataSet, config: EvalConfig, window_us: int) -> float:
+def network_input(module: Perception, card: ModelCard, windows: list[LabelledWindow]) -> Tensor:
+    """Return (N, C, H, W) representations of N windows, on the module's device."""
+    grids = []
+    for window in windows:
+        letterbox = Letterbox(window.packet.sensor, card.input_height, card.input_width)
+        grids.append(card.spec.network_input(window.packet, letterbox))
+    device = next(module.parameters()).device
+    return torch.from_numpy(np.stack(grids)).to(device, memory_format=torch.channels_last)
+
+
+def mean_depth_m(dataset: DataSet, config: EvalConfig, window_us: int) -> float:
     """Return the mean known depth of training windows; 1 where the data set has none."""
     total, num = 0.0, 0
     indices = np.linspace(0, dataset.num_windows("train") - 1, NUM_FOR_MEAN_DEPTH).astype(int)

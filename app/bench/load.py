@@ -33,6 +33,9 @@ STRIDES_LIMIT = 1.5
 BURST_RATES = (1e6, 5e6)
 BURST_SECONDS = 6.0
 BURST_STRIDES_LIMIT = 2
+LATE_STRIDES = 0.5
+"""What a result after a burst lags more than the worst before it, to count as late. With none, half
+of all bursts would seem to end late that never came: of two like stretches, each has the worst."""
 CALM_S = 0.4
 """Before and after a burst: what shows how old results are without one, and when they are again."""
 HOUR_RATE, HOUR_S = 1e6, 3600.0
@@ -137,7 +140,7 @@ def _recovery(rate: float, seen: Seen, windows: WindowConfig, bursts: Bursts) ->
 def recovery_strides(seen: Seen, bursts: Bursts, stride_s: float) -> list[float]:
     """Return for each burst how many strides after it the last result came late.
 
-    Late is what lags more than every result did that ended within CALM_S before the burst.
+    Late is what lags LATE_STRIDES more than every result that ended within CALM_S before the burst.
     """
     end_s, lag_ms = np.array(seen.scene_end_s), np.array(seen.scene_lag_ms)
     every_s, length_s = 1e-6 * bursts.every_us, 1e-6 * bursts.length_us
@@ -148,7 +151,7 @@ def recovery_strides(seen: Seen, bursts: Bursts, stride_s: float) -> list[float]
         is_after = (end_s > over_s) & (end_s <= over_s + CALM_S)
         if not len(calm):
             continue
-        is_late = is_after & (lag_ms > calm.max())
+        is_late = is_after & (lag_ms > calm.max() + 1e3 * LATE_STRIDES * stride_s)
         found.append(float((end_s[is_late].max() - over_s) / stride_s) if is_late.any() else 0.0)
     return found or [float("inf")]
 

@@ -21,8 +21,8 @@ from events.packet import (
     join_events,
     pack_events,
 )
+from events.sources.playback import LATE_LIMIT_S, Playback
 from events.sources.playback import PACKET_US as TICK_US
-from events.sources.playback import Playback
 
 SENSOR = SensorSize(346, 260)
 REAL_CLIP = Path("recordings/derived/spinner_640x480.aedat4")
@@ -117,7 +117,8 @@ class LoopedSource(Playback):
         end_us = int(duration_s * 1e6) // TICK_US * TICK_US
         if speed is None:
             speed = 1.0 if is_live else math.inf
-        super().__init__(0, end_us, speed=speed, is_looping=False)
+        late_limit_s = math.inf if is_live else LATE_LIMIT_S
+        super().__init__(0, end_us, speed=speed, is_looping=False, late_limit_s=late_limit_s)
         self._is_live = is_live
         self._clip = clip
         self._bursts = bursts

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import time
 
 from app.render import (
@@ -27,8 +28,9 @@ from events.filters import preview
 from events.surface import Surface
 from models.results import Prediction
 
-FIGURES_S, PREVIEW_S, MEANING_S = 0.2, 0.6, 0.1
-"""How often figures, filter previews and scores change: slow enough to be read."""
+MEANING_S, FIGURES_S, RATES_S, PREVIEW_S = 0.1, 0.2, 0.4, 0.6 / len(FILTERS)
+"""How often scores, figures, the timeline's rates and one filter's preview change: slow enough to
+be read."""
 DRAW_SHARE = 0.25
 """Of the time, for the picture: on a slow machine the network needs the rest more than 60 Hz."""
 PREVIEW_EVENTS = 100_000
@@ -52,7 +54,8 @@ class Display:
         self._warm_up = WarmUp()
         self._drawn: tuple[object, ...] = ()
         self._draw_due_s = 0.0
-        self._due_s = {"figures": 0.0, "preview": 0.0, "meaning": 0.0}
+        self._due_s = dict.fromkeys(("meaning", "figures", "rates", "preview"), 0.0)
+        self._previewed = itertools.cycle(FILTERS)
         self._opened_s = 0.0
         self._message = ""
         self._has_seen_events = False
@@ -80,7 +83,7 @@ class Display:
 
     def redraw(self) -> None:
         """Draw the picture again at the next tick, though nothing came."""
-        self._drawn = ()
+        self._drawn, self._draw_due_s = (), 0.0
 
     def show_engine(self) -> None:
         """Begin anew with what only one engine's outputs share; another one was loaded."""
@@ -138,8 +141,10 @@ class Display:
             self._show_meaning()
         elif self._is_due("figures", FIGURES_S, now_s):
             self._show_figures()
+        elif self._is_due("rates", RATES_S, now_s):
+            self._parts.transport.timeline.show_rates()
         elif self._is_due("preview", PREVIEW_S, now_s):
-            self._show_previews()
+            self._show_preview(next(self._previewed))
 
     @property
     def _is_showing(self) -> bool:
@@ -283,7 +288,6 @@ class Display:
             self._parts.right.show_waiting(f"preparing the first window… {waited_s:.0f} s")
         self._parts.hud.show_stats(stats)
         self._parts.left.show_rates(stats.event_rate, stats.filtered_rate)
-        self._parts.transport.timeline.show_rates()
         if stats.provider:
             self._parts.top.badge.show_rate(stats.provider, stats.windows_done_per_s)
         self._parts.top.badge.show_fallbacks(stats.num_fallbacks)
@@ -312,18 +316,19 @@ class Display:
         self._parts.messages.hide()
         self._message = ""
 
-    def _show_previews(self) -> None:
-        if self._scene is None or not self._parts.left.isVisible():
+    def _show_preview(self, name: str) -> None:
+        """Show what a filter removes, or would remove."""
+        left = self._parts.left
+        if self._scene is None or not left.isVisible():
+            return
+        active = dict(zip(left.active_filters(), self._session.filters, strict=False))
+        if name in active:
+            seen, removed = active[name].num_seen, active[name].num_removed
+            left.show_removal(name, removed / seen if seen else 0.0)
             return
         packet = self._scene.packet
         if len(packet) > PREVIEW_EVENTS:
             packet = packet.between(packet.start_us, int(packet.t[PREVIEW_EVENTS]))
-        left = self._parts.left
-        active = dict(zip(left.active_filters(), self._session.filters, strict=False))
-        for name, (_, config, _) in FILTERS.items():
-            if name in active:
-                seen, removed = active[name].num_seen, active[name].num_removed
-                left.show_removal(name, removed / seen if seen else 0.0)
-            elif len(packet):
-                would = preview([config], [packet])
-                left.show_removal(name, 1 - would.after_hz / would.before_hz)
+        if len(packet):
+            would = preview([FILTERS[name][1]], [packet])
+            left.show_removal(name, 1 - would.after_hz / would.before_hz)

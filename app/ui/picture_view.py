@@ -159,9 +159,10 @@ class PictureView(QWidget):
         painter = QPainter(self)
         theme = self._theme
         area = self.picture_area()
-        covered = QRegion(area) if self._image is not None else QRegion()
-        for bare in QRegion(self.rect()) - covered:
-            painter.fillRect(bare, QColor(theme.background))
+        if self._image is not None:  # what it covers need not be filled
+            painter.setClipRegion(QRegion(self.rect()) - QRegion(area))
+        painter.fillRect(self.rect(), QColor(theme.background))
+        painter.setClipping(False)
         if self._image is not None:
             painter.drawImage(area, self._image)  # nearest neighbour: no smooth transform hint
             self._paint_points(painter, area)

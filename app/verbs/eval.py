@@ -37,6 +37,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="measure recognition by text and by a few windows of each label, against this "
         "image-text model: hub name or local folder",
     )  # fmt: skip
+    parser.add_argument(
+        "--stream", type=int, metavar="N",
+        help="measure a model that remembers on the last of N windows in a row, and on the same "
+        "windows alone",
+    )  # fmt: skip
     parser.add_argument("--json", action="store_true", help="print all figures as JSON")
 
 
@@ -44,6 +49,10 @@ def run(args: argparse.Namespace) -> int:
     """Print the figures of each data set."""
     if args.max_windows is not None and args.max_windows < 1:
         raise UserError(f"--max-windows must be at least 1, got {args.max_windows}")
+    if args.stream is not None and args.stream < 2:
+        raise UserError(f"--stream must be at least 2 windows, got {args.stream}")
+    if args.stream is not None and (args.probe or args.teacher):
+        raise UserError("--stream measures a model's own heads: give it without --probe, --teacher")
     figures = _measure(args)
     if args.json:
         print(json.dumps(figures, indent=1))  # noqa: T201
@@ -64,6 +73,7 @@ def _measure(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     from training.data.catalogue import load_dataset, load_present
     from training.evaluate import EvalConfig, evaluate
     from training.evaluate_features import evaluate_features
+    from training.evaluate_streams import evaluate_streams
     from training.zero_shot import zero_shot
 
     config = EvalConfig(
@@ -83,7 +93,10 @@ def _measure(args: argparse.Namespace) -> dict[str, dict[str, Any]]:
     with Progress(console=Console(stderr=True), disable=not sys.stderr.isatty()) as bar:
         for name, dataset in datasets.items():
             report = partial(_show, bar, bar.add_task(name))
-            if args.teacher is not None:
+            if args.stream is not None:
+                twice = evaluate_streams(module, card, dataset, config, args.stream, report)
+                figures |= {f"{name}, {how}": values for how, values in twice.items()}
+            elif args.teacher is not None:
                 teacher = open_teacher(args.teacher)
                 figures[name] = zero_shot(module, card, teacher, dataset, config, report)
             else:

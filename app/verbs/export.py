@@ -167,8 +167,6 @@ def _streaming(card: ModelCard, args: argparse.Namespace) -> ModelCard:
     card = replace(card, is_streaming=card.is_streaming or args.streaming)
     if card.is_streaming and args.int8:
         raise UserError("--int8 is of engines that remember nothing: leave it out, or --fp16")
-    if card.is_streaming and args.events:
-        raise UserError("--events is of engines that remember nothing: leave it out")
     if args.max_gap_ms is None:
         return card
     if not card.is_streaming:

@@ -11,7 +11,7 @@ from events.sources.source import SourceState, SourceStatus
 PACKET_US = 10_000
 """Length of a packet, in wall time where the speed is below 1: 100 a second."""
 LATE_LIMIT_S = 0.1
-"""A reader further behind than this is waited for, and not rushed after."""
+"""A reader of a file that is further behind than this is waited for, and not rushed after."""
 
 
 class Playback:
@@ -27,6 +27,8 @@ class Playback:
         is_looping: Whether the end is followed by the start.
         shows_step_back: Whether a step back yields the whole stretch up to where it goes, or only
             a packet from there on, because the stretch is dear to make again.
+        late_limit_s: How far behind a reader may be before it is waited for; infinite where the
+            stream goes on without it, as a camera's does.
     """
 
     def __init__(
@@ -37,11 +39,13 @@ class Playback:
         speed: float,
         is_looping: bool,
         shows_step_back: bool = True,
+        late_limit_s: float = LATE_LIMIT_S,
     ) -> None:
         self._changed = threading.Condition()
         self._start_us, self._end_us = start_us, end_us
         self._is_looping = is_looping
         self._shows_step_back = shows_step_back
+        self._late_limit_s = late_limit_s
         self._is_open = self._is_paused = self._is_stopped = self._is_at_end = False
         self._head_us = start_us
         self._step_from_us = self._show_until_us = start_us  # while paused
@@ -186,7 +190,7 @@ class Playback:
         packet_us = PACKET_US * min(self._speed, 1.0) * (self._num_packets + 1)
         wait_s = self._anchor_s + packet_us * 1e-6 / self._speed - time.monotonic()
         end_us = self._anchor_us + int(packet_us)
-        if wait_s < -LATE_LIMIT_S:
+        if wait_s < -self._late_limit_s:
             self._anchor()
         return wait_s, end_us
 

@@ -2,8 +2,8 @@
 
 On the CPU, and as "cuda", it computes eagerly as it was trained: what other engines are compared
 with. As "torch" a GPU takes raw events, in half precision, by CUDA graphs: see DevicePath;
-"torch-compiled" compiles the network first, which takes a minute. What a streaming network
-remembers stays on the device; it is fed grids, and not compiled.
+"torch-compiled" compiles the network first, which takes a minute; one that remembers it does not
+compile.
 """
 
 from __future__ import annotations
@@ -18,35 +18,24 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from events.packet import EventPacket, SensorSize
+from events.packet import EventPacket
 from events.representations.letterbox import Letterbox
+from export.answer import Answer
 from export.backends.backend import EngineError, Memory, Outputs
 from export.device_path import DevicePath, on_device
-from export.engine_graph import OrderedOutputs
+from export.engine_graph import grid_graph
 from export.event_input import check_sensor
 from export.input_size import resized
 from export.providers.provider import TORCH
 from export.replay import compiled
 from export.staging import Staged
-from export.stream_graph import stream_graph
+from export.torch_memory import TorchMemory
 from models.card import CardError, ModelCard
-from models.device_decode import DeviceDecode, map_sizes
 from models.model_file import load_model
 from models.perception import Perception
 
 SUFFIX = ".safetensors"
 PROVIDERS = ("auto", "cpu", "cuda", *TORCH)
-
-
-class EagerMemory:
-    """The tensors that one stream of a module remembers."""
-
-    def __init__(self, module: Perception, card: ModelCard) -> None:
-        self._empty = module.empty_memory(1, card.input_height, card.input_width)
-        self.tensors = self._empty
-
-    def forget(self) -> None:
-        self.tensors = self._empty  # a step leaves what it was given as it is
 
 
 class EagerEngine:
@@ -75,7 +64,7 @@ class EagerEngine:
         self._device = torch.device(device)
         self._notes = notes
         self._dtype = dtype
-        self._is_compiled = is_compiled
+        self._is_compiled = is_compiled and not card.is_streaming
         self._module = module.eval()
         self._on_device = module
         if device != "cpu" or dtype != torch.float32:
@@ -102,13 +91,13 @@ class EagerEngine:
     @property
     def is_fed_events(self) -> bool:
         is_fast = self._device.type == "cuda" and self._dtype == torch.float16
-        return self._card.input == "events" or (is_fast and not self._card.is_streaming)
+        return self._card.input == "events" or is_fast
 
-    def new_memory(self) -> EagerMemory | None:
+    def new_memory(self) -> TorchMemory | None:
         if not self._card.is_streaming:
             return None
         assert isinstance(self._on_device, Perception)
-        return EagerMemory(self._on_device, self._card)
+        return TorchMemory(self._on_device, self._card)
 
     def run(
         self, grid: npt.NDArray[np.float32], memory: Memory | None = None, *, elapsed: float = 1.0
@@ -121,7 +110,7 @@ class EagerEngine:
             grids = torch.from_numpy(grid)[None].to(self._device)
             if self._network is None:
                 self._network = self._made_network(grids)
-            outputs = self._said(self._network, grids, memory or self.new_memory(), elapsed)
+            outputs = self._said(self._network, grids, self._used(memory), elapsed)
             return {name: output.cpu().numpy() for name, output in outputs.items()}
 
     def stage(self, packet: EventPacket) -> object:
@@ -147,7 +136,7 @@ class EagerEngine:
             return self.run(staged, memory, elapsed=elapsed)
         assert isinstance(staged, Staged)
         assert self._path is not None
-        return self._path.run(staged)
+        return self._path.run(staged, self._used(memory), elapsed=elapsed)
 
     def run_events(
         self, packet: EventPacket, memory: Memory | None = None, *, elapsed: float = 1.0
@@ -155,17 +144,22 @@ class EagerEngine:
         return self.run_staged(self.stage(packet), memory, elapsed=elapsed)
 
     def _said(
-        self, network: nn.Module, grids: Tensor, memory: Memory | None, elapsed: float
+        self, network: nn.Module, grids: Tensor, memory: TorchMemory | None, elapsed: float
     ) -> dict[str, Tensor]:
         """Return the outputs by name, and take ``memory``, if any, a window further."""
         names = self._card.outputs
         if memory is None:
             return dict(zip(names, network(grids), strict=True))
-        assert isinstance(memory, EagerMemory), f"a memory of another backend: {memory}"
-        since = torch.tensor([elapsed], device=self._device)
-        said = network(grids, since, *memory.tensors.values())
-        memory.tensors = dict(zip(memory.tensors, said[len(names) :], strict=True))
+        memory.elapsed.fill_(elapsed)
+        said = network(grids, memory.elapsed, *memory.tensors.values())
+        memory.advance(said[len(names) :])
         return dict(zip(names, said, strict=False))
+
+    def _used(self, memory: Memory | None) -> TorchMemory | None:
+        """Return the memory of a window's stream; of no stream one that has just begun."""
+        used = self.new_memory() if memory is None else memory
+        assert used is None or isinstance(used, TorchMemory), f"a memory of another backend: {used}"
+        return used
 
     def on_cpu(self) -> EagerEngine:
         return EagerEngine(self._module, self._card)
@@ -175,18 +169,9 @@ class EagerEngine:
 
     def _made_network(self, example: torch.Tensor) -> nn.Module:
         """Return what takes grids, and of a stream its memory, and gives the card's outputs."""
-        card, decode = self._card, None
-        network: nn.Module
-        if card.is_decoded and card.sensor:
-            letterbox = Letterbox(SensorSize(*card.sensor), card.input_height, card.input_width)
-            sizes = map_sizes(self._on_device(example.to(self._dtype)))
-            decode = DeviceDecode(card, letterbox, sizes)
-        if card.is_streaming:
-            assert isinstance(self._on_device, Perception)
-            network, _, _ = stream_graph(self._on_device, card, example, self._dtype)
-            return network.eval()
-        network = OrderedOutputs(self._on_device, card.outputs, self._dtype, decode).eval()
-        network = network.to(self._device)
+        module, dtype = self._on_device, self._dtype
+        answer = Answer(self._card, module(example.to(dtype)))
+        network = grid_graph(module, self._card, answer, example, dtype).module.to(self._device)
         if self._is_compiled:
             network, notes = compiled(network, example)
             self._notes = (*self._notes, *notes)

@@ -124,7 +124,7 @@ class OnnxEngine:
             for name, array in bound.items():
                 self._binding.bind_cpu_input(name, array)
             if used is not None:
-                used.bind(self._binding)
+                used.bind(self._binding.bind_ortvalue_input, self._binding.bind_ortvalue_output)
             self._session.run_with_iobinding(self._binding)
         except Exception as error:  # ONNX Runtime's own classes share no base
             raise run_error(self._provider, error) from error

@@ -131,6 +131,18 @@ def test_near_takes_the_map_s_end_and_far_its_start(name):
     assert (image[0, 2:] == table[0]).all()
 
 
+def test_depth_takes_the_colour_of_its_logarithm_to_one_step():
+    depth_m = np.geomspace(0.25, 40, 5_000, dtype=np.float32)[None]
+    image = depth_image(Depth(depth_m), near_m=0.25, far_m=40, colors="turbo")
+    table = colormap("turbo").astype(int)
+    place = np.log(40 / depth_m[0].astype(np.float64)) / np.log(40 / 0.25) * 255
+    steps = [
+        abs(np.abs(table - color).sum(1).argmin() - exact)
+        for color, exact in zip(image[0], place, strict=True)
+    ]
+    assert max(steps) <= 1.0
+
+
 def test_a_wrong_range_or_colour_map_says_what_would_do():
     depth = Depth(np.ones((1, 1), np.float32))
     with pytest.raises(ValueError, match="0 < near < far, got 2 to 1 m"):

@@ -14,11 +14,14 @@ import pytest
 from tiny_engine import tiny_card, tiny_module
 from wrapped_engine import WrappedEngine
 
+from app.engines import usable_providers
 from export import choice
-from export.backends import onnxruntime
+from export.backends import onnxruntime, openvino
 from export.backends.backend import Engine, EngineError, Outputs
 from export.choice import Choice, Trial, choose, remembered
 from export.family import family
+from export.libraries import is_installed
+from export.onnx_card import read_card
 from export.onnx_graph import write_model, write_onnx
 from export.providers.provider import TITLES
 
@@ -28,9 +31,18 @@ CPU_AND_CUDA = ("cuda", "cpu")
 class PlayedGpu(WrappedEngine):
     """Says what the CPU says, ``error`` off, as another provider, in its own time."""
 
-    def __init__(self, engine: Engine, name: str, *, error: float = 0.0, run_s: float = 0.0):
+    def __init__(
+        self,
+        engine: Engine,
+        name: str,
+        *,
+        error: float = 0.0,
+        run_s: float = 0.0,
+        forgets: bool = False,
+    ) -> None:
         super().__init__(engine)
         self._title, self._error, self._run_s = TITLES[name], error, run_s
+        self._forgets = forgets
 
     @property
     def provider(self) -> str:
@@ -38,14 +50,14 @@ class PlayedGpu(WrappedEngine):
 
     def run(self, grid: np.ndarray, memory: object = None, *, elapsed: float = 1.0) -> Outputs:
         time.sleep(self._run_s)
-        outputs = super().run(grid)
+        outputs = super().run(grid, None if self._forgets else memory, elapsed=elapsed)
         return {name: output + np.float32(self._error) for name, output in outputs.items()}
 
 
 class Machine:
     """Loads engines on played providers, and counts."""
 
-    def __init__(self, **providers: dict[str, float] | str) -> None:
+    def __init__(self, **providers: dict[str, float | bool] | str) -> None:
         self.loaded: list[tuple[str, str]] = []
         self._providers = providers
 
@@ -102,6 +114,27 @@ def test_a_fast_one_that_disagrees_is_refused(tiny_engine: Path) -> None:
     made = picked(Machine(cuda={"error": 0.5}, cpu={"run_s": 0.05}), tiny_engine)
     assert made.picked.provider == "cpu"
     assert "CUDA 96x64: max abs error 0.5 is over 0.001" in str(made)
+
+
+def test_of_a_streaming_engine_one_that_forgets_is_refused(stream_engine: Path) -> None:
+    made = picked(Machine(cuda={"forgets": True}, cpu={"run_s": 0.05}), stream_engine)
+    assert made.picked.provider == "cpu"
+    assert "max abs error" in made.trials[0].failure
+    made = picked(Machine(openvino={}), stream_engine, ("openvino", "cpu"))
+    assert [trial.failure for trial in made.trials] == ["", ""]
+
+
+@pytest.mark.skipif(not is_installed("openvino"), reason="pip install openvino")
+def test_openvino_is_tried_on_a_streaming_engine(stream_engine: Path) -> None:
+    assert "openvino" in usable_providers(read_card(stream_engine))
+
+    def load(path: Path, name: str) -> Engine:
+        return openvino.load(path) if name == "openvino" else onnxruntime.load(path, provider=name)
+
+    made = choose(family(stream_engine), ("openvino", "cpu"), load, ignore)
+    assert [(trial.provider, trial.failure) for trial in made.trials] == [
+        ("openvino", ""), ("cpu", ""),
+    ]  # fmt: skip
 
 
 def test_one_that_does_not_start_is_named_with_its_reason(tiny_engine: Path) -> None:

@@ -77,6 +77,33 @@ def test_a_block_is_captured_at_its_second_call_and_replayed_from_then_on(cuda: 
     assert replay.notes == ()
 
 
+class Adder:
+    """Work that remembers the sum of all it was given, in place."""
+
+    def __init__(self, cuda: Cuda) -> None:
+        self.cuda = cuda
+        self.total = torch.zeros(3)
+
+    def __call__(self, rows: Tensor) -> tuple[Tensor, ...]:
+        if self.cuda.recording is None:
+            return (self.total.add_(rows).clone(),)
+        output = torch.full_like(rows, -1)
+        self.cuda.recording.work = lambda: output.copy_(self.total.add_(rows))
+        return (output,)
+
+
+def test_what_is_remembered_goes_one_window_further_at_each_call(cuda: Cuda) -> None:
+    replay = CudaReplay(Adder(cuda))
+    one, other = torch.full((3,), 1.0), torch.full((3,), 10.0)
+    calls = (one, one, other, one, other, other, one)
+    sums = [replay(rows)[0][0].item() for rows in calls]
+    assert sums == [1, 2, 12, 13, 23, 33, 34]
+    cuda.is_failing = True
+    third = torch.full((3,), 100.0)
+    assert [replay(third)[0][0].item() for _ in range(3)] == [134, 234, 334]
+    assert len(replay.notes) == 1
+
+
 def test_each_block_has_a_graph_of_its_own(cuda: Cuda) -> None:
     work = Doubler(cuda)
     replay = CudaReplay(work)

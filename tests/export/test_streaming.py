@@ -12,7 +12,6 @@ from tiny_engine import TASKS
 
 from export.backends import eager, onnxruntime
 from export.backends.backend import EngineError
-from export.engine_graph import engine_graph
 from export.onnx_graph import write_model, write_onnx
 from export.onnx_memory import OnnxMemory
 from models.model_file import load_model
@@ -174,9 +173,3 @@ def test_a_card_that_disagrees_about_memory_is_refused(stream_engine: Path, tmp_
     write_model(model, stream_card(kind), tmp_path / "lost.onnx")
     with pytest.raises(EngineError, match=f"takes .*{lost.name.removeprefix('next_')}"):
         onnxruntime.load(tmp_path / "lost.onnx", provider="cpu")
-
-
-def test_an_engine_that_remembers_takes_no_raw_events() -> None:
-    card = replace(stream_card("conv_recurrent"), input="events", sensor=(WIDTH, HEIGHT))
-    with pytest.raises(ValueError, match="such engines take grids, no raw events"):
-        engine_graph(stream_module(card), card)

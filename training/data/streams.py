@@ -24,7 +24,7 @@ from events.packet import SensorSize, join
 from training.data.batch import Batch, Sample, SampleShape, Vocabulary, collate, to_sample
 from training.data.catalogue import dataset_names, joint_labels, load_dataset
 from training.data.dataset import LabelledWindow, Sequential
-from training.data.feed import DataConfig, Feed
+from training.data.feed import DataConfig, Feed, refuse_device_grids
 from training.data.mixture import DEPTH_RANGE_M
 
 if TYPE_CHECKING:
@@ -98,10 +98,11 @@ class StreamFeed(Feed):
     """Labelled stretches of scenes.
 
     Raises:
-        ValueError: a data set has no consecutive windows.
+        ValueError: a data set has no consecutive windows, or grids are to be made on the device.
     """
 
     def __init__(self, config: Config, recipe: Recipe) -> None:
+        refuse_device_grids(recipe, "a stream's windows overlap and are cut where they are made")
         self.config = config
         self.recipe = recipe
         self.names = tuple(config.shares)

@@ -446,12 +446,18 @@ def test_every_control_has_a_name_and_can_be_tabbed_to(playing):
 
 @pytest.mark.parametrize("size", [(1280, 800), (1920, 1080)])
 def test_no_text_is_clipped(playing, qtbot, size):
+    def clipped():
+        return [
+            label.text()
+            for label in playing.findChildren(QLabel)
+            if label.isVisible()
+            and not label.wordWrap()
+            and label.width() < label.fontMetrics().horizontalAdvance(label.text())
+        ]
+
     playing.resize(*size)
     qtbot.wait(50)
-    for label in playing.findChildren(QLabel):
-        if label.isVisible() and label.text() and not label.wordWrap():
-            needed = label.fontMetrics().horizontalAdvance(label.text())
-            assert label.width() >= needed, label.text()
+    qtbot.waitUntil(lambda: not clipped())  # a text that just changed waits for its layout
 
 
 def test_every_key_of_the_sheet_has_an_action_and_fits(window):

@@ -62,6 +62,26 @@ def test_a_model_that_can_remember_is_exported_and_run_as_one_that_does(
     assert rows_of(tmp_path / "c")[9]["recognition"] != rows[9]["recognition"]
 
 
+def test_an_engine_can_remember_and_take_raw_events(
+    model: Path, recording: Path, tmp_path: Path
+) -> None:
+    forms = {"grid": [], "events": ["--events", str(SENSOR), "--decoded"]}
+    for name, flags in forms.items():
+        out = str(tmp_path / f"{name}.onnx")
+        export = ["export", str(model), "-o", out, "--recording", str(recording), "--streaming"]
+        assert main([*export, "--windows", "20", *flags]) == 0
+        run = ["run", str(recording), "--engine", out, "--provider", "cpu", "--speed", "max"]
+        assert main([*run, "--max-windows", "20", "-o", str(tmp_path / name)]) == 0
+    assert read_card(tmp_path / "events.onnx").sensor == (SENSOR.width, SENSOR.height)
+    grids, events = (rows_of(tmp_path / name) for name in forms)
+    assert len(events) == 20
+    for one, other in zip(grids, events, strict=True):
+        found, expected = (
+            {kind["label"]: kind["score"] for kind in row["recognition"]} for row in (other, one)
+        )
+        assert found == pytest.approx(expected, abs=1e-4)
+
+
 @pytest.mark.parametrize(
     ("flags", "says"),
     [

@@ -42,6 +42,8 @@ def test_train_then_eval_a_recipe_with_fields_from_the_command_line(
         (["train", "imagenet22k"], "no recipe 'imagenet22k': there are clip_event"),
         (["train", "smoke", "--device", "cuda:7"], "no CUDA"),
         (["eval", "nowhere.safetensors", "synthetic"], "no model file nowhere.safetensors"),
+        (["eval", "x.safetensors", "synthetic", "--stream", "1"], "--stream must be at least 2"),
+        (["eval", "x.safetensors", "synthetic", "--stream", "4", "--probe"], "without --probe"),
     ],
 )
 def test_bad_use_is_one_line(

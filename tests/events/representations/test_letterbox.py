@@ -120,3 +120,32 @@ def test_a_map_of_another_grid_is_refused(shape: tuple[int, ...]) -> None:
 def test_an_empty_input_is_refused() -> None:
     with pytest.raises(ValueError, match="at least 1x1, got 0x5"):
         Letterbox(SensorSize(3, 3), 5, 0)
+
+
+@pytest.mark.parametrize("num_classes", [1, 2, 21, 256])
+def test_each_pixel_has_the_class_that_leads_there_even_one_that_leads_in_no_cell(
+    num_classes: int,
+) -> None:
+    letterbox = Letterbox(SensorSize(64, 48), 24, 32)
+    random = np.random.default_rng(num_classes)
+    logits = random.normal(size=(num_classes, 12, 16)).astype(np.float32)
+    if num_classes > 2:
+        logits[0, ::2] += 3  # leads in every second row, another in the others...
+        logits[1, 1::2] += 3
+        logits[2] += 2.2  # ...and between them, where both are halfway down, this one
+    picked = letterbox.to_sensor_classes(logits)
+    exact = np.stack([letterbox.to_sensor_image(plane) for plane in logits]).astype(np.float64)
+    chosen = np.take_along_axis(exact, picked[None].astype(np.int64), 0)[0]
+    np.testing.assert_allclose(chosen, exact.max(0), atol=1e-5)
+    if num_classes > 2:
+        assert (picked == 2).any()
+
+
+def test_of_equal_classes_the_first_is_picked() -> None:
+    letterbox = Letterbox(SensorSize(8, 8), 8, 8)
+    logits = np.zeros((3, 4, 4), np.float32)
+    logits[2, 0, 0] = 1.0  # makes its neighbourhood a mixed one
+    picked = letterbox.to_sensor_classes(logits)
+    assert picked[0, 0] == 2
+    assert not picked[4:, 4:].any()
+    assert set(np.unique(picked)) == {0, 2}
