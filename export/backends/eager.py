@@ -25,7 +25,7 @@ from export.device_path import DevicePath, on_device
 from export.engine_graph import OrderedOutputs
 from export.event_input import check_sensor
 from export.input_size import resized
-from export.providers.provider import TORCH
+from export.providers.provider import TITLES, TORCH
 from export.replay import compiled
 from export.staging import Staged
 from export.stream_graph import stream_graph
@@ -227,8 +227,9 @@ def load(
         card = replace(resized(open_card, *input_size), is_dynamic=False, size_multiple=1)
     has_cuda = torch.cuda.is_available()
     notes: tuple[str, ...] = ()
-    if provider == "cuda" and not has_cuda:
-        notes = ("CUDA cannot be used (torch finds no GPU): running on the CPU",)
+    if provider not in ("auto", "cpu") and not has_cuda:
+        title = TITLES.get(provider, provider)
+        notes = (f"{title} cannot be used (torch finds no GPU): running on the CPU",)
     return EagerEngine(
         module,
         card,
