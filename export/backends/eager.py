@@ -21,6 +21,7 @@ from torch import Tensor, nn
 from events.packet import EventPacket, SensorSize
 from events.representations.letterbox import Letterbox
 from export.backends.backend import EngineError, Memory, Outputs
+from export.device_errors import device_errors
 from export.device_path import DevicePath, on_device
 from export.engine_graph import OrderedOutputs
 from export.event_input import check_sensor
@@ -108,7 +109,8 @@ class EagerEngine:
         if not self._card.is_streaming:
             return None
         assert isinstance(self._on_device, Perception)
-        return EagerMemory(self._on_device, self._card)
+        with device_errors(self.provider):
+            return EagerMemory(self._on_device, self._card)
 
     def run(
         self, grid: npt.NDArray[np.float32], memory: Memory | None = None, *, elapsed: float = 1.0
@@ -117,7 +119,7 @@ class EagerEngine:
         expected = (card.spec.num_channels, card.input_height, card.input_width)
         if grid.shape != expected:
             raise ValueError(f"engine takes {expected}, got {grid.shape}")
-        with torch.inference_mode():
+        with device_errors(self.provider), torch.inference_mode():
             grids = torch.from_numpy(grid)[None].to(self._device)
             if self._network is None:
                 self._network = self._made_network(grids)
@@ -132,13 +134,8 @@ class EagerEngine:
             if self._letterbox is None or self._letterbox.sensor != packet.sensor:
                 self._letterbox = Letterbox(packet.sensor, card.input_height, card.input_width)
             return card.spec.network_input(packet, self._letterbox)
-        if self._path is None or self._path.sensor != packet.sensor:
-            self._path = DevicePath(
-                self._on_device, card, packet.sensor, self._device,
-                dtype=self._dtype, is_compiled=self._is_compiled,
-            )  # fmt: skip
-            self._is_compiled = self._path.is_compiled
-        return self._path.stage(packet)
+        with device_errors(self.provider):
+            return self._path_for(packet.sensor).stage(packet)
 
     def run_staged(
         self, staged: object, memory: Memory | None = None, *, elapsed: float = 1.0
@@ -147,7 +144,8 @@ class EagerEngine:
             return self.run(staged, memory, elapsed=elapsed)
         assert isinstance(staged, Staged)
         assert self._path is not None
-        return self._path.run(staged)
+        with device_errors(self.provider):
+            return self._path.run(staged)
 
     def run_events(
         self, packet: EventPacket, memory: Memory | None = None, *, elapsed: float = 1.0
@@ -172,6 +170,16 @@ class EagerEngine:
 
     def close(self) -> None:
         """Drop nothing by hand: the module frees its memory with its last reference."""
+
+    def _path_for(self, sensor: SensorSize) -> DevicePath:
+        """Return what takes raw events of a sensor."""
+        if self._path is None or self._path.sensor != sensor:
+            self._path = DevicePath(
+                self._on_device, self._card, sensor, self._device,
+                dtype=self._dtype, is_compiled=self._is_compiled,
+            )  # fmt: skip
+            self._is_compiled = self._path.is_compiled
+        return self._path
 
     def _made_network(self, example: torch.Tensor) -> nn.Module:
         """Return what takes grids, and of a stream its memory, and gives the card's outputs."""

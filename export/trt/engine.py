@@ -11,10 +11,11 @@ from torch import Tensor
 
 from events.packet import EventPacket
 from export.backends.backend import EngineError, Memory, Outputs
+from export.device_errors import device_errors
 from export.event_input import PADDING, Overflow, check_sensor
 from export.onnx_shapes import ELAPSED, GRID, MEMORY, input_shape
 from export.trt.container import EngineFile
-from export.trt.device import CudaDevice, device_errors
+from export.trt.device import CudaDevice
 from export.trt.embedded import EmbeddedEngine
 from export.trt.launch import Buffers, DeviceMemory, Launch
 from export.trt.plan import Plan

@@ -6,7 +6,8 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from export.trt.device import CudaDevice, device_errors
+from export.device_errors import device_errors
+from export.trt.device import CudaDevice
 
 Buffers = dict[str, Tensor]
 
