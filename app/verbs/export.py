@@ -208,7 +208,7 @@ def _check(args: argparse.Namespace) -> None:
         from export.trt.device import find_gpu
         from export.trt.target import choose_target
 
-        choose_target(_variant(args).float_precision, find_gpu(), tuple(args.compute_capability))
+        choose_target(_variant(args).precision, find_gpu(), tuple(args.compute_capability))
     elif args.compute_capability:
         raise UserError(f"--compute-capability goes with *.trt, got {args.output}")
 
@@ -219,6 +219,8 @@ def _check_int8(args: argparse.Namespace) -> None:
             raise UserError(f"--{name.replace('_', '-')} is of int8 engines: add --int8")
     if args.target is not None and not args.int8:
         raise UserError(f"--for {args.target} is of int8 engines: add --int8")
+    if args.target == "cpu" and args.output.suffix == ".trt":
+        raise UserError(f"--for cpu is of .onnx engines: leave it out, got {args.output}")
     if args.int8 and args.events:
         raise UserError("--int8 is of engines that take grids: leave it out, or --events")
     if args.report:

@@ -48,7 +48,7 @@ def choose_target(
     """Return the library to build with, and the GPUs to build for.
 
     Args:
-        precision: The card's.
+        precision: The card's; int8 for TensorRT is fp16 where it is not int8.
         gpu: Of this machine.
         wanted: Compute capabilities such as "8.6"; empty is this machine's GPU, or without one
             all that TensorRT for RTX serves.
@@ -72,12 +72,12 @@ def choose_target(
             f"got {', '.join(unknown)}: choose among these"
         )
     if own is None and not wanted:
-        return library, tuple(one for one in offered if precision == "fp16" or one != TURING)
+        return library, tuple(one for one in offered if precision != "fp32" or one != TURING)
     targets = wanted or ((own,) if own else ())
-    if TURING in targets and precision != "fp16":
+    if TURING in targets and precision == "fp32":
         raise EngineError(
             f"GPUs of compute capability {TURING} multiply no float32 matrices with {library}: "
-            "export with --fp16"
+            "export with --fp16 or --int8"
         )
     return library, targets
 

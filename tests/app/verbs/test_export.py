@@ -121,6 +121,7 @@ def test_an_engine_that_disagrees_is_not_written(
             ["gone", "-o", "{folder}/x.onnx", "--int8", "--for", "tensorrt", "--opset", "18"],
             "int8 for TensorRT needs opset 19 or 20, got 18",
         ),
+        (["gone", "-o", "{folder}/x.trt", "--int8", "--for", "cpu"], "--for cpu is of .onnx"),
         (["gone", "-o", "{folder}/x.onnx", "--int8", "--int8-budget", "0"], "must be above 0"),
         (["gone.onnx", "--check"], "no engine file gone.onnx"),
     ],
