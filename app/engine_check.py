@@ -16,6 +16,11 @@ if TYPE_CHECKING:
     from export.backends.backend import Engine
     from models.card import ModelCard
 
+NETWORK = (
+    "spec", "tasks", "recognition_labels", "segmentation_labels", "encoder", "temporal", "heads",
+)  # fmt: skip
+"""What the cards of a model and of its engine share."""
+
 
 def check(args: argparse.Namespace) -> int:
     """Compare an engine with its model, if it is given; 1 if it fails."""
@@ -70,7 +75,7 @@ def _alone(engine: Engine, source: Source, num_windows: int | None) -> list[str]
 
 def _mismatch(model: ModelCard, engine: ModelCard) -> str:
     """Return in what the model of an engine must not differ from it but does; else empty."""
-    for field in ("spec", "tasks", "recognition_labels", "segmentation_labels", "encoder"):
+    for field in NETWORK:
         ours, theirs = getattr(model, field), getattr(engine, field)
         if ours != theirs:
             return f"{field} is {_short(ours)}, the engine's {_short(theirs)}"
