@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 
 from export.backends.backend import EngineError
+from export.event_input import COLUMNS
 from export.onnx_shapes import GRID, input_shape
 from export.trt.container import PlanKey, Profile
 from export.trt.device import Gpu
 from export.trt.library import EDITIONS, Library, load_library, pick_library
 from models.card import ModelCard
 
-EVENTS = ("t", "x", "y", "p")
-"""Inputs of an engine that takes raw events."""
 NUM_EVENTS = (1, 50_000, 1_000_000)
 """Least, usual and largest number of a window's events."""
 TURING = "7.5"
@@ -23,7 +22,7 @@ def profile_of(card: ModelCard) -> Profile:
     """Return the shapes of inputs that a graph may leave open."""
     if card.input == "events":
         least, usual, largest = ((number,) for number in NUM_EVENTS)
-        return {name: (least, usual, largest) for name in EVENTS}
+        return {name: (least, usual, largest) for name in COLUMNS}
     shape = input_shape(card)  # one window at a time
     return {GRID: (shape, shape, shape)} if card.is_dynamic else {}
 
