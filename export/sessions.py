@@ -14,7 +14,7 @@ from export.backends.backend import EngineError
 from export.input_size import open_axes
 from export.providers import cpu
 from export.providers.provider import PROVIDERS, TITLES, Setup, problem, provider
-from export.runtime_errors import first_line, load_error
+from export.runtime_errors import cause, load_error
 from models.card import ModelCard
 
 ON_ONNX_RUNTIME = tuple(name for name in PROVIDERS if name == "auto" or provider(name).RUNTIME_NAME)
@@ -71,7 +71,7 @@ def open_session(
             elif setup.path != path:
                 setup.path.unlink()  # built by another version: build anew
             elif len(names) > 1:
-                notes = (*notes, _did_not_start(names, first_line(error)))
+                notes = (*notes, _did_not_start(names, cause(error)))
                 names, uses_graph = names[1:], uses_graph and names[1] != "cpu"
             else:
                 raise load_error(path, error) from None
