@@ -45,6 +45,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X.mp4",
         help=f"the film; implies --headless (default {DEFAULT_OUTPUT})",
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing film")
     add_window_arguments(parser)
 
 
@@ -74,7 +75,7 @@ def _film(args: argparse.Namespace) -> int:
 
     output = args.output or DEFAULT_OUTPUT
     check_suffix(output, "the film", ".mp4")
-    check_writable(output, overwrite=True)
+    check_writable(output, overwrite=args.overwrite or args.output is None)
     engine = load_engine(args.engine, args.provider, _say)
     if not engine.card.tasks:
         engine.close()
