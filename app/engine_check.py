@@ -28,7 +28,7 @@ def check(args: argparse.Namespace) -> int:
     from events.sources.open import open_source
 
     source = open_source(args.recording, args.sensor)
-    engine = load_engine(args.model, args.provider, input_size=args.input_size)
+    engine = load_engine(args.model, args.provider or "cpu", input_size=args.input_size)
     for note in engine.notes:
         _say(note)
     if args.compare_with is None:

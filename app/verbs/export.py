@@ -15,12 +15,22 @@ from app.sizes import add_sensor_argument, check_input_size, width_and_height
 from export.providers.provider import PROVIDERS, TORCH
 
 if TYPE_CHECKING:
+    from events.sources.source import Source
     from export.calibration import Calibration
     from export.sensitivity import Sensitivity
     from export.variant import Variant
     from models.card import ModelCard
 
 DEFAULT_RECORDING = "synthetic:0"
+OF_A_NEW_ENGINE = {
+    name: f"--{name.replace('_', '-')}"
+    for name in (
+        "fp16", "int8", "calibration", "int8_budget", "report", "dynamic", "streaming",
+        "max_gap_ms", "events", "decoded", "compute_capability", "opset", "overwrite",
+    )
+} | {"output": "-o", "target": "--for"}  # fmt: skip
+OF_A_CHECK = {"compare_with": "--model", "provider": "--provider"}
+"""Options by their attribute."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +43,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--input-size", metavar="WxH", type=width_and_height,
         help="of the engine's input; default: what the model was trained on",
     )  # fmt: skip
-    parser.add_argument("--opset", type=int, choices=(18, 19, 20), default=20)
+    parser.add_argument("--opset", type=int, choices=(18, 19, 20), help="default: 20")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing engine")
     _add_precision(parser)
     _add_forms(parser)
@@ -82,7 +92,7 @@ def _add_forms(parser: argparse.ArgumentParser) -> None:
         help="with --events: give labels and depth at the sensor's pixels",
     )  # fmt: skip
     parser.add_argument(
-        "--compute-capability", nargs="+", default=[], metavar="X.Y",
+        "--compute-capability", nargs="+", metavar="X.Y",
         help="GPUs that a .trt is for, such as 8.6 8.9; default: this one's, or all RTX GPUs",
     )  # fmt: skip
 
@@ -103,10 +113,7 @@ def _add_comparison(parser: argparse.ArgumentParser) -> None:
         "--model", dest="compare_with", type=Path, metavar="M", help="its model file"
     )
     check.add_argument(
-        "--provider",
-        choices=(*PROVIDERS, *TORCH),
-        default="cpu",
-        help="what runs it (default: %(default)s)",
+        "--provider", choices=(*PROVIDERS, *TORCH), help="what runs it (default: cpu)"
     )
 
 
@@ -146,12 +153,13 @@ def run(args: argparse.Namespace) -> int:
 
 
 def _variant(args: argparse.Namespace) -> Variant:
+    from export.onnx_graph import OPSET
     from export.variant import Variant
 
     return Variant(
         precision="int8" if args.int8 else "fp16" if args.fp16 else "fp32",
         target=args.target or ("tensorrt" if args.output.suffix == ".trt" else "cpu"),
-        opset=args.opset,
+        opset=args.opset or OPSET,
         is_dynamic=args.dynamic,
         budget=args.int8_budget,
     )
@@ -184,7 +192,11 @@ def _calibration(args: argparse.Namespace, card: ModelCard) -> Calibration:
     own = [] if args.recording == DEFAULT_RECORDING else [args.recording]
     inputs = args.calibration or [*DEFAULT_INPUTS, *own]
     _say(f"calibrating int8 on {', '.join(inputs)}")
-    return read_calibration(inputs, card, open_source)
+
+    def opened(name: str) -> Source:
+        return open_source(name, args.sensor if Path(name).is_file() else None)
+
+    return read_calibration(inputs, card, opened)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -194,9 +206,9 @@ def _check(args: argparse.Namespace) -> None:
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
     if args.check:
+        _refuse(args, OF_A_NEW_ENGINE, "is of an engine to write, and --check writes none")
         return
-    if args.compare_with is not None:
-        raise UserError("--model names the model of an engine to --check: leave it out")
+    _refuse(args, OF_A_CHECK, "is of an engine to --check")
     if args.output is None:
         raise UserError("give the engine to write with -o FILE.onnx, or --check one")
     check_suffix(args.output, "the engine", ".onnx", ".trt")
@@ -208,9 +220,18 @@ def _check(args: argparse.Namespace) -> None:
         from export.trt.device import find_gpu
         from export.trt.target import choose_target
 
-        choose_target(_variant(args).precision, find_gpu(), tuple(args.compute_capability))
+        wanted = tuple(args.compute_capability or ())
+        choose_target(_variant(args).precision, find_gpu(), wanted)
     elif args.compute_capability:
         raise UserError(f"--compute-capability goes with *.trt, got {args.output}")
+
+
+def _refuse(args: argparse.Namespace, options: dict[str, str], why: str) -> None:
+    """Refuse the first option that was given of those that do nothing here."""
+    for name, option in options.items():
+        value = getattr(args, name)
+        if value is not None and value is not False:
+            raise UserError(f"{option} {why}: leave it out")
 
 
 def _check_int8(args: argparse.Namespace) -> None:
