@@ -49,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", metavar="E", help="default: the one that ships with Saccade")
     parser.add_argument(
         "--provider", choices=(*PROVIDERS, *TORCH), default="auto",
-        help="what runs the engine; auto: the fastest here, measured once (default: %(default)s)",
+        help="what runs the engine; auto: the fastest here, measured once, or with --input-size "
+        "CUDA where it can run, else the CPU (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--input-size", metavar="WxH", type=width_and_height,
