@@ -66,11 +66,13 @@ def run(args: argparse.Namespace) -> int:
             compression=args.compression,
             overwrite=args.overwrite,
         )
-        with recorder, interrupt_flag() as interrupted:
-            duration_s = math.inf if args.seconds is None else args.seconds
-            _record(source, recorder, duration_s, interrupted)
+        duration_s = math.inf if args.seconds is None else args.seconds
+        try:
+            with recorder, interrupt_flag() as interrupted:
+                _record(source, recorder, duration_s, interrupted)
+        finally:  # whatever ends it, such as a camera that is unplugged
+            _report(recorder)
         message = source.status.message
-    _report(recorder)
     if message:
         print(f"saccade: {message}", file=sys.stderr)  # noqa: T201
     return EXIT_INTERRUPTED if interrupted.is_set() else 0
