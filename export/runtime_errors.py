@@ -83,4 +83,6 @@ def load_error(path: Path, error: Exception) -> EngineError:
         return EngineError(
             f"{path} keeps its weights in another file, which is missing: export the engine again"
         )
-    return EngineError(f"{path} is damaged: {first_line(error)}: export it again")
+    if re.search(r"Protobuf parsing failed|INVALID_PROTOBUF|INVALID_GRAPH", text):
+        return EngineError(f"{path} is damaged: {first_line(error)}: export it again")
+    return EngineError(f"{path} cannot be opened ({cause(error)}): {update}")

@@ -59,7 +59,7 @@ class EagerEngine:
         device: "cpu" or "cuda".
         notes: What the user must know.
         dtype: What the network computes in.
-        is_compiled: Whether to try torch.compile.
+        is_compiled: Whether to try torch.compile; not of a network that remembers.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class EagerEngine:
         self._device = torch.device(device)
         self._notes = notes
         self._dtype = dtype
-        self._is_compiled = is_compiled
+        self._is_compiled = is_compiled and not card.is_streaming
         self._module = module.eval()
         self._on_device = module
         if device != "cpu" or dtype != torch.float32:
@@ -238,6 +238,8 @@ def load(
     if provider not in ("auto", "cpu") and not has_cuda:
         title = TITLES.get(provider, provider)
         notes = (f"{title} cannot be used (torch finds no GPU): running on the CPU",)
+    if provider == "torch-compiled" and card.is_streaming:
+        notes = (*notes, f"{card.name} remembers earlier windows: it is not compiled")
     return EagerEngine(
         module,
         card,

@@ -180,3 +180,9 @@ def test_an_engine_that_remembers_takes_no_raw_events() -> None:
     card = replace(stream_card("conv_recurrent"), input="events", sensor=(WIDTH, HEIGHT))
     with pytest.raises(ValueError, match="such engines take grids, no raw events"):
         engine_graph(stream_module(card), card)
+
+
+def test_torch_does_not_call_a_network_that_remembers_compiled(stream_engine: Path) -> None:
+    engine = eager.load(stream_engine.with_suffix(".safetensors"), provider="torch-compiled")
+    assert "compiled" not in engine.provider
+    assert engine.notes[-1] == "stream remembers earlier windows: it is not compiled"
