@@ -51,7 +51,7 @@ def check_providers() -> Iterator[Check]:
     yield from (judge(name, outcome) for name, outcome in zip(names, outcomes, strict=True))
     if not has_gpu:
         yield ok("GPU", "no NVIDIA GPU here: engines run on the CPU")
-    elif WANTED_RUNTIME != "onnxruntime-gpu":
+    elif "CUDA" not in built_in and WANTED_RUNTIME != "onnxruntime-gpu":
         yield ok(
             "GPU", "onnxruntime has no package for this machine's GPU; *.trt engines run on it"
         )

@@ -175,7 +175,10 @@ class TensorRtEngine:
 
     def _launch_on(self, read: Buffers, written: Buffers) -> Launch:
         work = partial(self._work, read, written)
-        return Launch(self._device, work, self._is_capturable)
+        return Launch(self._device, work, self._is_capturable, self._note)
+
+    def _note(self, line: str) -> None:
+        self._notes = tuple(dict.fromkeys((*self._notes, line)))  # each launch may say the same
 
     def _is_capturable(self) -> bool:
         is_fixed = not any(self._plan.is_open(name) for name in self._fed if name in COLUMNS)

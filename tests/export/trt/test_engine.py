@@ -124,6 +124,28 @@ def test_a_context_that_cannot_be_captured_is_queued_anew_each_time(
     assert bench.device.num_captures == 0
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        RuntimeError("CUDA error: operation not permitted when stream is capturing\nmore"),
+        EngineError("TensorRT failed: it is capturing"),
+    ],
+)
+def test_a_capture_that_fails_loses_no_device_and_is_said_once(
+    bench: Bench, fault: Exception
+) -> None:
+    bench.device.capture_fault = fault
+    engine, stream = bench.grid_engine(), bench.stream_engine()
+    assert [engine.run(grid_of(v))["depth"].max() for v in (1.0, 2.0, 3.0)] == [2.0, 4.0, 6.0]
+    reason = str(fault).splitlines()[0]
+    assert engine.notes == (f"no CUDA graph ({reason}): kernels start one by one",)
+    memory = stream.new_memory()
+    sums = [float(stream.run(grid_of(1.0), memory)["recognition"][0, 0]) for _ in range(4)]
+    assert sums == [4.0, 6.0, 7.0, 7.5]
+    assert stream.notes == engine.notes
+    assert (bench.device.num_captures, bench.device.num_replays) == (3, 0)
+
+
 def test_a_stream_remembers_and_time_that_passed_counts(bench: Bench) -> None:
     engine = bench.stream_engine()
     memory = engine.new_memory()
