@@ -6,14 +6,7 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from export.onnx_shapes import MEMORY, NEXT_MEMORY
-
-DTYPES = {
-    "tensor(float)": np.float32,
-    "tensor(float16)": np.float16,
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
-}
+from export.onnx_shapes import DTYPES, MEMORY, NEXT_MEMORY
 
 
 class OnnxMemory:

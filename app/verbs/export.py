@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli import UserError
+from app.cli import UserError, say
 from app.output_file import check_suffix, check_writable
 from app.sizes import add_sensor_argument, check_input_size, width_and_height
 from export.providers.provider import PROVIDERS, TORCH
@@ -131,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
 
     open_source(args.recording, args.sensor)  # its libraries load now: Ctrl-C there ends at once
     variant = _variant(args)
-    _say(f"reading {args.model}")  # once: a training may replace it meanwhile
+    say(f"reading {args.model}")  # once: a training may replace it meanwhile
     module, card = load_model(args.model)
     if args.input_size:
         width, height = args.input_size
@@ -141,14 +140,14 @@ def run(args: argparse.Namespace) -> int:
         card = replace(card, input="events", sensor=args.events, is_decoded=args.decoded)
     card = _streaming(card, args)
     calibration = _calibration(args, card) if args.int8 else None
-    _say(f"exporting {card.name} in {variant.precision}, opset {variant.opset}")
+    say(f"exporting {card.name} in {variant.precision}, opset {variant.opset}")
     built = build_variant(module, card, variant, calibration, progress=_say_layer)
     for part, reason in built.report.get("kept_in_fp32", {}).items():
-        _say(f"in fp32: {part}: {reason}")
-    write_proven(args, module, built, _say)
+        say(f"in fp32: {part}: {reason}")
+    write_proven(args, module, built, say)
     if args.report:
         args.report.write_text(json.dumps(built.report, indent=1) + "\n")
-    _say(f"wrote {args.output} ({args.output.stat().st_size / 1e6:.1f} MB)")
+    say(f"wrote {args.output} ({args.output.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 
@@ -191,7 +190,7 @@ def _calibration(args: argparse.Namespace, card: ModelCard) -> Calibration:
 
     own = [] if args.recording == DEFAULT_RECORDING else [args.recording]
     inputs = args.calibration or [*DEFAULT_INPUTS, *own]
-    _say(f"calibrating int8 on {', '.join(inputs)}")
+    say(f"calibrating int8 on {', '.join(inputs)}")
 
     def opened(name: str) -> Source:
         return open_source(name, args.sensor if Path(name).is_file() else None)
@@ -251,8 +250,4 @@ def _check_int8(args: argparse.Namespace) -> None:
 
 def _say_layer(row: Sensitivity) -> None:
     kept = f"  kept in floating point: {row.kept_because}" if row.kept_because else ""
-    _say(f"  {row.layer.operator:<7}{row.layer.name:<36}{row.error:8.4f}{kept}")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201
+    say(f"  {row.layer.operator:<7}{row.layer.name:<36}{row.error:8.4f}{kept}")

@@ -13,15 +13,13 @@ from events.packet import EventPacket
 from export.backends.backend import EngineError, Memory, Outputs
 from export.device_errors import device_errors
 from export.event_input import COLUMNS, PADDING, Overflow, check_sensor, write_columns
-from export.onnx_shapes import ELAPSED, GRID, MEMORY, input_shape
+from export.onnx_shapes import ELAPSED, GRID, MEMORY, NEXT_MEMORY, input_shape
 from export.trt.container import EngineFile
 from export.trt.device import CudaDevice
 from export.trt.embedded import EmbeddedEngine
 from export.trt.launch import Buffers, DeviceMemory, Launch
 from export.trt.plan import Plan
 from models.card import ModelCard
-
-NEXT = "next_"
 
 
 class TensorRtEngine:
@@ -53,7 +51,7 @@ class TensorRtEngine:
         self._provider = provider
         self._notes = notes
         self._fed = tuple(name for name in plan.inputs if not name.startswith(MEMORY))
-        self._given = tuple(name for name in plan.outputs if not name.startswith(NEXT + MEMORY))
+        self._given = tuple(name for name in plan.outputs if not name.startswith(NEXT_MEMORY))
         if set(self._given) != set(file.card.outputs):
             raise EngineError(
                 f"{file.path} gives {', '.join(self._given)}, its card says "
@@ -189,7 +187,7 @@ class TensorRtEngine:
         for name, buffer in read.items():
             self._plan.bind(name, buffer.data_ptr())
         for name, buffer in written.items():
-            self._plan.bind(NEXT + name, buffer.data_ptr())
+            self._plan.bind(NEXT_MEMORY + name.removeprefix(MEMORY), buffer.data_ptr())
         with self._device.queued():
             for name in self._fed:
                 rows = slice(self._num_rows if name in COLUMNS else None)
