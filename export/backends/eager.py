@@ -222,7 +222,8 @@ def load(
         input_size: Width and height of its input; default: its card's.
 
     Raises:
-        EngineError: the file cannot be honoured, or there is no such provider or size.
+        EngineError: the file cannot be honoured, there is no such provider or size, or the GPU has
+            too little memory.
     """
     if provider not in PROVIDERS:
         raise EngineError(f"torch runs on {', '.join(PROVIDERS)}, got {provider!r}")
@@ -240,11 +241,12 @@ def load(
         notes = (f"{title} cannot be used (torch finds no GPU): running on the CPU",)
     if provider == "torch-compiled" and card.is_streaming:
         notes = (*notes, f"{card.name} remembers earlier windows: it is not compiled")
-    return EagerEngine(
-        module,
-        card,
-        "cuda" if has_cuda and provider != "cpu" else "cpu",
-        notes,
-        dtype=torch.float16 if has_cuda and provider not in ("cpu", "cuda") else torch.float32,
-        is_compiled=provider == "torch-compiled",
-    )
+    with device_errors("torch"):
+        return EagerEngine(
+            module,
+            card,
+            "cuda" if has_cuda and provider != "cpu" else "cpu",
+            notes,
+            dtype=torch.float16 if has_cuda and provider not in ("cpu", "cuda") else torch.float32,
+            is_compiled=provider == "torch-compiled",
+        )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,7 @@ from tiny_engine import tiny_card, tiny_module
 
 from events.packet import SensorSize, empty_packet
 from export.backends import eager
-from export.backends.backend import DeviceLostError
+from export.backends.backend import DeviceLostError, EngineError
 from export.backends.eager import EagerEngine
 from export.device_errors import device_errors
 from export.staging import Staged
@@ -79,3 +80,15 @@ def test_a_grid_on_a_lost_gpu_says_so(monkeypatch: pytest.MonkeyPatch, fault: Fa
     engine = EagerEngine(tiny_module(tiny_card()), card, dtype=torch.float16)
     with pytest.raises(DeviceLostError):
         engine.run(np.zeros((5, 64, 96), np.float32))
+
+
+def test_a_model_that_the_gpu_has_no_memory_for_is_one_line(
+    tiny_engine: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(*how: object) -> None:
+        raise FAULTS["out of memory"]()
+
+    monkeypatch.setattr("torch.cuda.is_available", lambda: True)
+    monkeypatch.setattr(eager, "on_device", fail)
+    with pytest.raises(EngineError, match=r"^torch ran out of the GPU's memory: close what else"):
+        eager.load(tiny_engine.with_suffix(".safetensors"), provider="torch")
