@@ -14,7 +14,7 @@ from export.backends.backend import EngineError
 from export.input_size import open_axes
 from export.providers import cpu
 from export.providers.provider import PROVIDERS, TITLES, Setup, problem, provider
-from export.runtime_errors import cause, load_error
+from export.runtime_errors import cause, load_error, lost_reason
 from models.card import ModelCard
 
 ON_ONNX_RUNTIME = tuple(name for name in PROVIDERS if name == "auto" or provider(name).RUNTIME_NAME)
@@ -81,17 +81,17 @@ class _Attempt:
     """Why it is not on those before."""
     uses_graph: bool
 
-    def after(self, error: Exception, *, is_kept: bool) -> _Attempt | None:
+    def after(self, error: Exception, *, is_stale: bool) -> _Attempt | None:
         """Return the way to try once this one failed; None where none is left.
 
         Args:
             error: Why it failed.
-            is_kept: Whether it opened what was built earlier: then that is built anew.
+            is_stale: Whether it opened what another version built: then that is built anew.
         """
         if self.uses_graph and "graph capture" in str(error):
             # a node runs on the CPU, which no CUDA graph can hold
             return replace(self, uses_graph=False)
-        if is_kept:
+        if is_stale:
             return self
         if len(self.names) == 1:
             return None
@@ -117,11 +117,12 @@ def _open_by(
         try:
             return _open(setup, card, attempt.names, options), attempt
         except Exception as error:  # ONNX Runtime's own classes share no base
-            following = attempt.after(error, is_kept=setup.path != path)
+            is_stale = setup.path != path and lost_reason(str(error)) is None
+            following = attempt.after(error, is_stale=is_stale)
             if following is None:
                 raise load_error(path, error) from None
         if following == attempt:
-            setup.path.unlink()  # built by another version
+            setup.path.unlink()
         attempt = following
 
 
