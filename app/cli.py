@@ -34,7 +34,7 @@ VERBS = {
 }
 MIN_LIKENESS = 0.5
 
-EXIT_FAILED, EXIT_USAGE, EXIT_INTERRUPTED = 1, 2, 130
+EXIT_FAILED, EXIT_INTERRUPTED = 1, 130
 IMPORT_POLL_S = 0.01
 """How often a Ctrl-C that met an import looks whether it is through."""
 
@@ -56,7 +56,7 @@ def main(argv: Sequence[str] | None = None) -> int:
             sys.stdout.flush()  # so that a reader who has gone is noticed here
             return code
         except KeyboardInterrupt:
-            _say("interrupted")
+            warn("interrupted")
             return EXIT_INTERRUPTED
         except BrokenPipeError:
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
@@ -64,7 +64,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         except Exception as error:
             if is_debugging:
                 raise
-            _say(_one_line(error))
+            warn(_one_line(error))
             return EXIT_FAILED
 
 
@@ -110,8 +110,14 @@ def _terminate(signum: int, frame: FrameType | None) -> None:
     on_interrupt(signum, frame)
 
 
-def _say(line: str) -> None:
-    print(f"saccade: {line}", file=sys.stderr)  # noqa: T201
+def say(line: str) -> None:
+    """Print what goes on, apart from what a verb gives."""
+    print(line, file=sys.stderr)  # noqa: T201
+
+
+def warn(line: str) -> None:
+    """Print what the user should heed, named as this program's."""
+    say(f"saccade: {line}")
 
 
 def _one_line(error: Exception) -> str:

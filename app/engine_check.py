@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli import EXIT_FAILED
+from app.cli import EXIT_FAILED, say
 from app.interrupt import interrupt_flag, until
 
 if TYPE_CHECKING:
     from events.sources.source import Source
     from export.backends.backend import Engine
     from models.card import ModelCard
+
+NETWORK = (
+    "spec", "tasks", "recognition_labels", "segmentation_labels", "encoder", "temporal", "heads",
+)  # fmt: skip
+"""What the cards of a model and of its engine share."""
 
 
 def check(args: argparse.Namespace) -> int:
@@ -23,18 +27,18 @@ def check(args: argparse.Namespace) -> int:
     from events.sources.open import open_source
 
     source = open_source(args.recording, args.sensor)
-    engine = load_engine(args.model, args.provider, input_size=args.input_size)
+    engine = load_engine(args.model, args.provider or "cpu", input_size=args.input_size)
     for note in engine.notes:
-        _say(note)
+        say(note)
     if args.compare_with is None:
         failures = _alone(engine, source, args.windows)
-        _say(_figures_at_export(engine.card))
+        say(_figures_at_export(engine.card))
     else:
         failures = _against(args.compare_with, engine, source, args.windows)
     for failure in failures:
-        _say(f"FAILED: {failure}")
+        say(f"FAILED: {failure}")
     if not failures:
-        _say(f"{args.model} passed on {args.recording}")
+        say(f"{args.model} passed on {args.recording}")
     return EXIT_FAILED if failures else 0
 
 
@@ -49,7 +53,7 @@ def _against(model: Path, engine: Engine, source: Source, num_windows: int | Non
         return [f"{model} is not the model of this engine: {mismatch}"]
     with interrupt_flag() as interrupted:
         report = prove(module, engine, source, num_windows, each=partial(until, interrupted))
-    _say(str(report))
+    say(str(report))
     return report.failures(Tolerance.of(engine.card))
 
 
@@ -60,7 +64,7 @@ def _alone(engine: Engine, source: Source, num_windows: int | None) -> list[str]
     with interrupt_flag() as interrupted:
         windows = until(interrupted, windows_for(engine.card, source, num_windows))
         num, failures = unsound(engine, windows)
-    _say(
+    say(
         f"{num} windows on {engine.provider}: "
         f"{'; '.join(failures) or 'outputs are finite, in range, and the same when run again'}; "
         "to compare with the model, give --model M"
@@ -70,7 +74,7 @@ def _alone(engine: Engine, source: Source, num_windows: int | None) -> list[str]
 
 def _mismatch(model: ModelCard, engine: ModelCard) -> str:
     """Return in what the model of an engine must not differ from it but does; else empty."""
-    for field in ("spec", "tasks", "recognition_labels", "segmentation_labels", "encoder"):
+    for field in NETWORK:
         ours, theirs = getattr(model, field), getattr(engine, field)
         if ours != theirs:
             return f"{field} is {_short(ours)}, the engine's {_short(theirs)}"
@@ -88,7 +92,3 @@ def _figures_at_export(card: ModelCard) -> str:
 def _short(value: object) -> str:
     text = str(value)
     return text if len(text) < 60 else f"{text[:57]}..."
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201

@@ -46,7 +46,7 @@ def write_proven(
 
             export_plan(
                 unproven, args.output, partial(proven, args, module),
-                compute_capabilities=tuple(args.compute_capability), say=say,
+                compute_capabilities=tuple(args.compute_capability or ()), say=say,
             )  # fmt: skip
         else:
             os.replace(unproven, args.output)

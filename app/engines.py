@@ -48,7 +48,8 @@ def load_engine(
 
     Args:
         path: The engine's file.
-        provider: One of PROVIDERS; for .onnx files "auto" is the fastest that was measured here.
+        provider: One of PROVIDERS; for .onnx files "auto" is the fastest that was measured here,
+            or at another input size, which was not measured, CUDA where it can run, else the CPU.
         progress: Told what takes long, such as that measurement.
         input_size: Width and height, for an engine that takes any; None is its card's.
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import sys
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +17,8 @@ from app.token_view import content
 from models.results import TokenMap
 
 NUM_LABELS = 5
+WRITTEN = re.compile(r"window_\d{6,}\.npz|(recognition|segmentation)_labels\.txt")
+"""Names of the files that an ArrayWriter makes."""
 SCORE_DIGITS, DEPTH_DIGITS, TOKEN_DIGITS, LATENCY_DIGITS = 6, 4, 4, 3
 
 
@@ -140,11 +143,18 @@ class LineWriter:
 
 
 class ArrayWriter:
-    """Writes each scene's full outputs as one .npz, and the names of the classes beside them."""
+    """Writes each scene's full outputs as one .npz, and the names of the classes beside them.
+
+    Args:
+        folder: Made where it is missing; such files of an earlier run are removed, others stay.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
         folder.mkdir(exist_ok=True)
+        for path in folder.iterdir():
+            if WRITTEN.fullmatch(path.name):
+                path.unlink()
 
     def write(self, scene: Scene) -> None:
         """Write ``window_000123.npz``: span_us (2,), scores (K,), class_ids and depth_m (H, W).

@@ -6,13 +6,21 @@ import importlib
 import importlib.util
 import platform
 import re
-import sys
 from collections.abc import Iterator
 from importlib import metadata
 
 RUNTIMES = ("onnxruntime", "onnxruntime-gpu", "onnxruntime-openvino", "onnxruntime-directml")
 """Packages that all write into one folder, site-packages/onnxruntime."""
-WANTED_RUNTIME = "onnxruntime-gpu" if sys.platform in ("linux", "win32") else "onnxruntime"
+FOR_GPUS = (("Linux", "x86_64"), ("Windows", "AMD64"))
+"""Systems and machines that onnxruntime-gpu has wheels for, as in pyproject.toml."""
+
+
+def wanted_runtime(system: str, machine: str) -> str:
+    """Return the one of RUNTIMES that Saccade installs on a system and machine."""
+    return "onnxruntime-gpu" if (system, machine) in FOR_GPUS else "onnxruntime"
+
+
+WANTED_RUNTIME = wanted_runtime(platform.system(), platform.machine())
 REINSTALL = f"pip install --force-reinstall --no-deps {WANTED_RUNTIME}"
 FEATURES = {
     "dv-processing": "cameras and network streams",

@@ -1,7 +1,9 @@
 """Which engine of a family on which provider: measured once per machine, and remembered.
 
 Each is held to ONNX Runtime on the CPU over a few windows of a synthetic scene, then timed in turns
-with it. Of the largest input whose fastest engine keeps up with the stride, that engine is picked.
+with it. Of the largest input at which any keeps up with the stride, an exact engine that does is
+picked; a lossy sibling, int8 or fp16, only where no exact one does, however much faster it is. What
+a provider makes of an exact one, such as fp16, is the provider's matter.
 """
 
 from __future__ import annotations
@@ -16,12 +18,13 @@ from pathlib import Path
 from typing import Any
 
 from events.sources.synthetic import SyntheticSource
-from export.backends.backend import Engine, EngineError
+from export.backends.backend import DeviceLostError, Engine, EngineError
 from export.cache_folder import cache_folder
-from export.family import Member
+from export.family import MARK, Member
 from export.fingerprint import file_digest, machine
 from export.parity import Grid, Tolerance, compare_engines
 from export.providers.provider import PICKED, TITLES, Arithmetic, provider
+from export.runtime_errors import lost_reason
 from export.stretch import grids_of
 
 Load = Callable[[Path, str], Engine]
@@ -52,14 +55,18 @@ class Trial:
     provider: str
     size: tuple[int, int]
     """Input width and height."""
+    precision: str
+    """The card's."""
     run_ms: float
     """Median of one window; infinite where it failed."""
     failure: str = ""
     """Why it may not be picked; empty where it may."""
+    may_pass_later: bool = False
+    """Whether the failure is of the moment: a busy device, too little memory, a lost one."""
 
     def __str__(self) -> str:
         what = f"{TITLES[self.provider]} {self.size[0]}x{self.size[1]}"
-        if "int8" in self.file or "fp16" in self.file:
+        if self.precision != "fp32":
             what = f"{what} ({self.file})"
         return f"{what}: {self.failure or f'{self.run_ms:.1f} ms'}"
 
@@ -73,18 +80,21 @@ class Choice:
 
     @property
     def picked(self) -> Trial:
-        """The fastest that passed at the largest size that keeps up; else the fastest of all.
+        """The fastest exact one that keeps up at the largest size where any does.
 
-        Of those nearly as fast it is the last one tried, the plainest: a tie must not be decided
-        by what else the machine did meanwhile.
+        Where no exact one does the fastest other, and where nothing does the fastest of all. Of
+        those nearly as fast it is the plainest, a family's own file before its siblings, then the
+        last provider tried: a tie must not be decided by what else the machine did meanwhile.
         """
         passed = [trial for trial in self.trials if not trial.failure]
         able = [trial for trial in passed if trial.run_ms <= HEADROOM * self.stride_ms]
         area = max((trial.size[0] * trial.size[1] for trial in able), default=0)
         best = [trial for trial in able if trial.size[0] * trial.size[1] == area]
-        tried = best or passed
+        exact = [trial for trial in best if trial.precision == "fp32"]
+        tried = exact or best or passed
         least_ms = min(trial.run_ms for trial in tried)
-        return [trial for trial in tried if trial.run_ms <= TIE * least_ms][-1]
+        equal = [trial for trial in tried if trial.run_ms <= TIE * least_ms]
+        return ([trial for trial in equal if MARK not in trial.file] or equal)[-1]
 
     def __str__(self) -> str:
         picked = self.picked
@@ -100,6 +110,8 @@ def choose(
 ) -> Choice:
     """Return the choice that is remembered for this machine, else measure and remember it.
 
+    One that was made while a device was busy or short of memory holds for this time only.
+
     Args:
         members: One family, largest inputs first.
         providers: Names of those that can start here, "cpu" among them.
@@ -112,7 +124,11 @@ def choose(
     choice = remembered(members, providers)
     if choice is None:
         choice = _measure(members, providers, load, progress)
-        _remember(_key(members, providers), choice, progress)
+        passing = [trial for trial in choice.trials if trial.may_pass_later]
+        if passing:
+            progress(f"measured again at the next start: {passing[0]}")
+        else:
+            _remember(_key(members, providers), choice, progress)
     return choice
 
 
@@ -155,7 +171,7 @@ def _measure(
 
 def _try(member: Member, name: str, load: Load, reference: Engine, grids: Sequence[Grid]) -> Trial:
     """Return how fast an engine is on a provider, or why it may not be picked."""
-    run_ms, failure = math.inf, ""
+    run_ms, failure, is_lost = math.inf, "", False
     try:
         engine = load(member.path, name)
         if engine.provider != TITLES[name]:
@@ -167,9 +183,15 @@ def _try(member: Member, name: str, load: Load, reference: Engine, grids: Sequen
             failure = "; ".join(failures)
         engine.close()
     except EngineError as error:
-        failure = str(error)
+        failure, is_lost = str(error), isinstance(error, DeviceLostError)
     return Trial(
-        file=member.path.name, provider=name, size=member.size, run_ms=run_ms, failure=failure
+        file=member.path.name,
+        provider=name,
+        size=member.size,
+        precision=member.card.precision,
+        run_ms=run_ms,
+        failure=failure,
+        may_pass_later=is_lost or lost_reason(failure) is not None,
     )
 
 

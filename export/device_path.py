@@ -17,7 +17,7 @@ from torch import Tensor, nn
 from events.packet import EventPacket, SensorSize
 from events.representations.letterbox import Letterbox
 from export.answer import Answer
-from export.backends.backend import DeviceLostError, Outputs
+from export.backends.backend import Outputs
 from export.engine_graph import grid_graph
 from export.event_input import Overflow
 from export.replay import CudaReplay, Program, compiled
@@ -110,17 +110,9 @@ class DevicePath:
             staged: By this path.
             memory: Of the window's stream, where the network remembers.
             elapsed: Strides since the stream's window before.
-
-        Raises:
-            DeviceLostError: the device failed or ran out of memory.
         """
-        try:
-            self._stager.read(staged, lambda: self._answer(staged.rows, memory, elapsed))
-            self._compute.mark().wait()
-        except torch.OutOfMemoryError as error:
-            raise DeviceLostError(f"the GPU ran out of memory: {error}") from error
-        except torch.AcceleratorError as error:
-            raise DeviceLostError(f"the GPU failed: {error}") from error
+        self._stager.read(staged, lambda: self._answer(staged.rows, memory, elapsed))
+        self._compute.mark().wait()
         return {name: tensor.numpy() for name, tensor in self._host.items()}
 
     def _answer(self, rows: Tensor, memory: TorchMemory | None, elapsed: float) -> None:

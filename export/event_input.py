@@ -81,6 +81,11 @@ class Overflow:
         return f"the engine takes the newest {self.limit:,} of a window; take shorter windows"
 
 
+def write_columns(packet: EventPacket, window_us: int, out: Columns) -> None:
+    """Write the N events of a window, stretched to ``window_us``, to the first N of (4, rows)."""
+    _split(packet.words, packet.start_us, window_us, max(packet.duration_us, 1), out)
+
+
 class EventColumns:
     """Turns windows into columns for the engine of one card.
 
@@ -102,10 +107,10 @@ class EventColumns:
         """
         check_sensor(self._card, packet.sensor)
         packet = self.overflow.newest(packet)
-        bucket, duration_us = bucket_of(len(packet)), max(packet.duration_us, 1)
+        bucket = bucket_of(len(packet))
         free = self._free.setdefault(bucket, [])
         columns = free.pop() if free else np.empty((4, bucket), np.int32)
-        _split(packet.words, packet.start_us, self._card.window_us, duration_us, columns)
+        write_columns(packet, self._card.window_us, columns)
         columns[:, len(packet) :] = PADDING
         return columns
 

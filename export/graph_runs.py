@@ -10,13 +10,11 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from export.onnx_shapes import GRID
+from export.onnx_shapes import DTYPES, ELAPSED, GRID, MEMORY, NEXT_MEMORY
 from export.providers import cpu
 
-MEMORY, NEXT_MEMORY = "memory_", "next_memory_"
 Grid = npt.NDArray[np.float32]
 Tensors = dict[str, npt.NDArray[Any]]
-DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(int64)": np.int64}
 
 
 def run_graph(
@@ -43,7 +41,7 @@ def run_graph(
         if item.name.startswith(MEMORY)
     }
     if held:
-        held["elapsed"] = np.ones(1, np.float32)
+        held[ELAPSED] = np.ones(1, np.float32)
     for grid in grids:
         feeds = {GRID: grid[None], **held}
         found: Tensors = dict(zip(names, session.run(names, feeds), strict=True))

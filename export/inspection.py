@@ -6,14 +6,17 @@ import json
 import math
 from collections import Counter
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from export.backends.backend import EngineError
 from models.card import CardError, ModelCard
 
-READABLE = (".onnx", ".safetensors")
+if TYPE_CHECKING:
+    from export.trt.container import PlanKey
+
+READABLE = (".onnx", ".safetensors", ".trt")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,9 +33,12 @@ class Inspection:
     """How often each occurs, the most frequent first; of a model file empty."""
     opset: int | None
     """Of a model file None."""
+    plan: PlanKey | None = None
+    """What the plan of a .trt depends on; all else is of the ONNX inside."""
 
     def as_json(self) -> dict[str, Any]:
         """Return all of it as plain values."""
+        plan = {"plan": asdict(self.plan)} if self.plan else {}
         return {
             "path": str(self.path),
             "bytes": self.num_bytes,
@@ -40,6 +46,7 @@ class Inspection:
             "flops": self.num_flops,
             "opset": self.opset,
             "operators": dict(self.operators),
+            **plan,
             "card": {**json.loads(self.card.to_json()), "schema_version": self.card.schema_version},
         }
 
@@ -54,7 +61,9 @@ def inspect_file(path: Path) -> Inspection:
         return _inspect_onnx(path)
     if path.suffix == ".safetensors":
         return _inspect_model(path)
-    raise EngineError(f"{path}: inspect reads {' and '.join(READABLE)} files")
+    if path.suffix == ".trt":
+        return _inspect_plan(path)
+    raise EngineError(f"{path}: inspect reads {', '.join(READABLE)} files")
 
 
 def _inspect_onnx(path: Path) -> Inspection:
@@ -63,9 +72,22 @@ def _inspect_onnx(path: Path) -> Inspection:
     card = read_card(path)  # says in one line what is wrong with a file that is none
     import onnx
 
+    return _inspect_graph(path, card, onnx.load(path))
+
+
+def _inspect_plan(path: Path) -> Inspection:
+    from export.trt.container import read_engine
+
+    file = read_engine(path)
+    import onnx
+
+    graph = _inspect_graph(path, file.card, onnx.load_from_string(file.read_onnx()))
+    return replace(graph, plan=file.key)
+
+
+def _inspect_graph(path: Path, card: ModelCard, model: Any) -> Inspection:
     from export.flops import UnknownShapeError, count_flops
 
-    model = onnx.load(path)
     shape = (card.spec.num_channels, card.input_height, card.input_width)
     try:
         num_flops = count_flops(model, shape if card.is_dynamic else None)

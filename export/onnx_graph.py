@@ -15,6 +15,7 @@ from export.any_size import name_open_axes
 from export.backends.backend import EngineError
 from export.engine_graph import EngineGraph, engine_graph
 from export.layers import drop_traces
+from export.runtime_errors import first_line
 from models.card import METADATA_KEY, ModelCard
 
 OPSETS = (18, 19, 20)
@@ -45,7 +46,7 @@ def export_graph(module: nn.Module, card: ModelCard, *, opset: int = OPSET) -> o
     try:
         model = _exported(graph, opset)
     except torch.onnx.errors.OnnxExporterError as error:
-        raise EngineError(f"torch cannot export {card.name}: {_first_line(error)}") from error
+        raise EngineError(f"torch cannot export {card.name}: {first_line(error)}") from error
     drop_traces(model)
     if card.is_dynamic:
         name_open_axes(model)
@@ -90,7 +91,3 @@ def _exported(graph: EngineGraph, opset: int) -> onnx.ModelProto:
     model = program.model_proto
     onnx.checker.check_model(model, full_check=True)
     return model
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0]

@@ -8,15 +8,8 @@ import numpy as np
 import numpy.typing as npt
 import onnxruntime
 
-from export.onnx_shapes import MEMORY
+from export.onnx_shapes import DTYPES, MEMORY
 from export.swapping_memory import SwappingMemory
-
-DTYPES = {
-    "tensor(float)": np.float32,
-    "tensor(float16)": np.float16,
-    "tensor(int32)": np.int32,
-    "tensor(int64)": np.int64,
-}
 
 
 class OnnxMemory(SwappingMemory[Any]):

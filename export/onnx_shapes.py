@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 
+import numpy as np
+
 from export.backends.backend import EngineError
 from export.event_input import COLUMNS, NUM_EVENTS
 from models.card import DEPTH_M, LABELS, TOKENS, ModelCard
@@ -21,6 +23,15 @@ ELAPSED = "elapsed"
 """Name of a streaming engine's input that takes the strides since the window before."""
 MEMORY, NEXT_MEMORY = "memory_", "next_memory_"
 """How the names begin of what a streaming engine remembers, as input and as output."""
+
+DTYPES = {
+    "tensor(float)": np.float32,
+    "tensor(float16)": np.float16,
+    "tensor(uint8)": np.uint8,
+    "tensor(int32)": np.int32,
+    "tensor(int64)": np.int64,
+}
+"""numpy's types by ONNX Runtime's names."""
 
 
 def input_shape(card: ModelCard) -> tuple[int, int, int, int]:

@@ -6,7 +6,6 @@ import math
 import time
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
-from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -140,21 +139,6 @@ class ParityReport:
             parts.append(f"tokens' cosine {self.token_cosine:.6f}")
         parts.append(f"model {self.model_ms:.1f} ms, {self.provider} {self.engine_ms:.1f} ms")
         return ", ".join(parts)
-
-
-def compare(
-    model_path: Path, engine_path: Path, grids: Iterable[Grid], *, provider: str = "cpu"
-) -> ParityReport:
-    """Run a model file and an ONNX engine on the same grids, each (C, input_height, input_width).
-
-    Raises:
-        EngineError: a file cannot be loaded.
-        ValueError: there are no grids.
-    """
-    from export.backends import eager, onnxruntime  # torch; comparing two engines needs none
-
-    model = eager.load(model_path, provider="cpu")
-    return compare_engines(model, onnxruntime.load(engine_path, provider=provider), grids)
 
 
 class Pair(NamedTuple):

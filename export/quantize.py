@@ -16,6 +16,7 @@ import onnx
 
 from export.calibration import Calibration, find_ranges
 from export.layers import layers_of
+from export.onnx_shapes import GRID
 from export.qdq import FORMS, activations, quantized
 from export.sensitivity import Sensitivity, measure
 
@@ -85,7 +86,7 @@ def to_int8(
     Raises:
         ValueError: the graph takes no grids.
     """
-    if "events" not in {item.name for item in model.graph.input}:
+    if GRID not in {item.name for item in model.graph.input}:
         raise ValueError("int8 is calibrated on grids, and this engine takes raw events")
     plain = onnx.ModelProto()
     plain.CopyFrom(model)

@@ -9,6 +9,8 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 
+from export.runtime_errors import first_line
+
 Work = Callable[[Tensor], tuple[Tensor, ...]]
 
 logger = logging.getLogger(__name__)
@@ -29,7 +31,7 @@ def compiled(
         fast(example)  # where it is compiled
     except Exception as error:  # compilers fail in their own ways
         logger.debug("torch.compile failed", exc_info=True)
-        return module, (f"torch.compile failed ({_first_line(error)}): running eager",)
+        return module, (f"torch.compile failed ({first_line(error)}): running eager",)
     return fast, ()
 
 
@@ -56,7 +58,7 @@ class CudaReplay:
             try:
                 self._graphs[block] = self._captured(rows)
             except RuntimeError as error:
-                self.notes = (f"no CUDA graph ({_first_line(error)}): kernels start one by one",)
+                self.notes = (f"no CUDA graph ({first_line(error)}): kernels start one by one",)
                 return self._work(rows)
         graph, outputs = self._graphs[block]
         graph.replay()
@@ -77,7 +79,3 @@ class CudaReplay:
 
 Program = CudaReplay | Work
 """Work as it is, or replayed."""
-
-
-def _first_line(error: Exception) -> str:
-    return (str(error).strip() or type(error).__name__).splitlines()[0][:200]

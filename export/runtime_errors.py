@@ -35,6 +35,13 @@ def first_line(error: Exception) -> str:
     return lines[0][:MAX_CHARACTERS] if lines else type(error).__name__
 
 
+def cause(error: Exception) -> str:
+    """Return the part of a long message that names the failure."""
+    text = " ".join(str(error).split())
+    found = re.search(r"(CUDA|CUDNN|CUBLAS)[ _](failure|error|STATUS)[^;]*", text)
+    return (found[0] if found else text)[:MAX_CHARACTERS].strip()
+
+
 def lost_reason(text: str) -> str | None:
     """Return what happened to the device; None if the text speaks of no device."""
     return next((reason for pattern, reason in LOST if re.search(pattern, text, re.I)), None)
@@ -45,7 +52,7 @@ def run_error(provider: str, error: Exception) -> EngineError:
     reason = lost_reason(str(error)) if provider != "CPU" else None
     if reason is None:
         return EngineError(f"{provider} failed: {first_line(error)}")
-    return DeviceLostError(f"{provider}: {reason} ({_cause(error)})")
+    return DeviceLostError(f"{provider}: {reason} ({cause(error)})")
 
 
 def load_error(path: Path, error: Exception) -> EngineError:
@@ -76,11 +83,6 @@ def load_error(path: Path, error: Exception) -> EngineError:
         return EngineError(
             f"{path} keeps its weights in another file, which is missing: export the engine again"
         )
-    return EngineError(f"{path} is damaged: {first_line(error)}: export it again")
-
-
-def _cause(error: Exception) -> str:
-    """Return the part of a long message that names the failure."""
-    text = " ".join(str(error).split())
-    found = re.search(r"(CUDA|CUDNN|CUBLAS)[ _](failure|error|STATUS)[^;]*", text)
-    return (found[0] if found else text)[:MAX_CHARACTERS].strip()
+    if re.search(r"Protobuf parsing failed|INVALID_PROTOBUF|INVALID_GRAPH", text):
+        return EngineError(f"{path} is damaged: {first_line(error)}: export it again")
+    return EngineError(f"{path} cannot be opened ({cause(error)}): {update}")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +14,7 @@ from export.backends.backend import EngineError
 from export.input_size import open_axes
 from export.providers import cpu
 from export.providers.provider import PROVIDERS, TITLES, Setup, problem, provider
-from export.runtime_errors import first_line, load_error
+from export.runtime_errors import cause, load_error, lost_reason
 from models.card import ModelCard
 
 ON_ONNX_RUNTIME = tuple(name for name in PROVIDERS if name == "auto" or provider(name).RUNTIME_NAME)
@@ -57,25 +57,9 @@ def open_session(
     options = (config or cpu.Config()).session_options()
     for axis, size in open_axes(card).items():
         options.add_free_dimension_override_by_name(axis, size)
-    uses_graph = _is_fixed(card) and names[0] != "cpu"
-    while True:
-        setup = provider(names[0]).setup(path, card, uses_graph=uses_graph)
-        if setup.progress:
-            progress(setup.progress)
-        try:
-            session = _open(setup, card, names, options)
-            break
-        except Exception as error:  # ONNX Runtime's own classes share no base
-            if uses_graph and "graph capture" in str(error):
-                uses_graph = False  # a node runs on the CPU, which no CUDA graph can hold
-            elif setup.path != path:
-                setup.path.unlink()  # built by another version: build anew
-            elif len(names) > 1:
-                notes = (*notes, _did_not_start(names, first_line(error)))
-                names, uses_graph = names[1:], uses_graph and names[1] != "cpu"
-            else:
-                raise load_error(path, error) from None
-    used = session.get_providers()[0]
+    first = _Attempt(names=names, notes=notes, uses_graph=_is_fixed(card) and names[0] != "cpu")
+    session, attempt = _open_by(first, path, card, options, progress)
+    used, names, notes = session.get_providers()[0], attempt.names, attempt.notes
     running = next((name for name in names if used == provider(name).RUNTIME_NAME), "cpu")
     if running != names[0]:
         notes = (*notes, _did_not_start((names[0], running), "its libraries do not work together"))
@@ -85,6 +69,61 @@ def open_session(
         notes=notes,
         has_device_buffers=_is_fixed(card) and running != "cpu",
     )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """One way to open a session."""
+
+    names: tuple[str, ...]
+    """Providers, best first."""
+    notes: tuple[str, ...]
+    """Why it is not on those before."""
+    uses_graph: bool
+
+    def after(self, error: Exception, *, is_stale: bool) -> _Attempt | None:
+        """Return the way to try once this one failed; None where none is left.
+
+        Args:
+            error: Why it failed.
+            is_stale: Whether it opened what another version built: then that is built anew.
+        """
+        if self.uses_graph and "graph capture" in str(error):
+            # a node runs on the CPU, which no CUDA graph can hold
+            return replace(self, uses_graph=False)
+        if is_stale:
+            return self
+        if len(self.names) == 1:
+            return None
+        return _Attempt(
+            names=self.names[1:],
+            notes=(*self.notes, _did_not_start(self.names, cause(error))),
+            uses_graph=self.uses_graph and self.names[1] != "cpu",
+        )
+
+
+def _open_by(
+    attempt: _Attempt,
+    path: Path,
+    card: ModelCard,
+    options: Any,
+    progress: Callable[[str], None],
+) -> tuple[onnxruntime.InferenceSession, _Attempt]:
+    """Return a session, and the first attempt from ``attempt`` on that opened it."""
+    while True:
+        setup = provider(attempt.names[0]).setup(path, card, uses_graph=attempt.uses_graph)
+        if setup.progress:
+            progress(setup.progress)
+        try:
+            return _open(setup, card, attempt.names, options), attempt
+        except Exception as error:  # ONNX Runtime's own classes share no base
+            is_stale = setup.path != path and lost_reason(str(error)) is None
+            following = attempt.after(error, is_stale=is_stale)
+            if following is None:
+                raise load_error(path, error) from None
+        if following == attempt:
+            setup.path.unlink()
+        attempt = following
 
 
 def _is_fixed(card: ModelCard) -> bool:

@@ -9,7 +9,7 @@ import numpy as np
 from events.packet import EventPacket
 from export.backends.backend import Engine, Outputs
 from export.parity import Grid, said
-from models.card import ModelCard
+from models.card import DEPTH_M, ModelCard
 
 
 def unsound(engine: Engine, windows: Iterable[Grid | EventPacket]) -> tuple[int, list[str]]:
@@ -41,10 +41,10 @@ def _problems(card: ModelCard, outputs: Outputs) -> set[str]:
     found = {
         f"{name} is not finite" for name, values in outputs.items() if not np.isfinite(values).all()
     }
-    if "depth" in outputs:
-        least_m, most_m = card.depth_range_m
-        slack = 1e-3  # of the float's rounding, more of fp16's
-        depth_m = outputs["depth"]
+    least_m, most_m = card.depth_range_m
+    slack = 1e-3  # of the float's rounding, more of fp16's
+    for name in {"depth", DEPTH_M} & set(outputs):
+        depth_m = outputs[name].astype(np.float32)
         if (depth_m < least_m * (1 - slack)).any() or (depth_m > most_m * (1 + slack)).any():
-            found.add(f"depth leaves {least_m:g} to {most_m:g} m")
+            found.add(f"{name} leaves {least_m:g} to {most_m:g} m")
     return found

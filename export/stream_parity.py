@@ -15,6 +15,7 @@ from export.backends.backend import Engine
 from export.backends.eager import EagerEngine
 from export.parity import Grid, Pair, ParityReport, report_on, timed
 from models.perception import Perception
+from models.temporal.temporal import Temporal
 
 Window = Grid | EventPacket
 
@@ -29,13 +30,22 @@ def compare_stream(module: Perception, engine: Engine, windows: Iterable[Window]
             a stride apart.
 
     Raises:
-        ValueError: there are no windows.
+        ValueError: there are no windows, or the module remembers nothing.
     """
-    return report_on(_pairs(module, engine, windows), engine.provider, is_relative=True)
+    if module.temporal is None:
+        raise ValueError(
+            f"{engine.card.name} remembers earlier windows and its model does not: give the model "
+            "that the engine was exported from"
+        )
+    return report_on(
+        _pairs(module, module.temporal, engine, windows), engine.provider, is_relative=True
+    )
 
 
 @torch.inference_mode()
-def _pairs(module: Perception, engine: Engine, windows: Iterable[Window]) -> Iterator[Pair]:
+def _pairs(
+    module: Perception, temporal: Temporal, engine: Engine, windows: Iterable[Window]
+) -> Iterator[Pair]:
     started_s = time.perf_counter()
     model = EagerEngine(module, engine.card)
     kept: list[Window] = []
@@ -47,9 +57,8 @@ def _pairs(module: Perception, engine: Engine, windows: Iterable[Window]) -> Ite
         maps.append(module.encoded(torch.from_numpy(grid)[None]))
     if not kept:
         return
-    assert module.temporal is not None
     last = torch.stack([each[-1] for each in maps], dim=1)
-    behind = module.temporal.sequence(last, torch.ones(last.shape[:2]))
+    behind = temporal.sequence(last, torch.ones(last.shape[:2]))
     encoding_s = (time.perf_counter() - started_s) / len(kept)
     answer = Answer(engine.card, module.said([*maps[0][:-1], behind[:, 0]]))
     memory = engine.new_memory()

@@ -12,12 +12,13 @@ from export.trt.device import CudaDevice
 
 
 class HostDevice(CudaDevice):
-    """Counts what is captured; ``fault`` is raised where a real device tells of its failures."""
+    """Counts what is captured; a ``fault`` is raised where a real device tells of its failures."""
 
     def __init__(self) -> None:
         self.num_captures = 0
         self.num_replays = 0
         self.fault: Exception | None = None
+        self.capture_fault: Exception | None = None
 
     @property
     def stream_handle(self) -> int:
@@ -37,6 +38,8 @@ class HostDevice(CudaDevice):
 
     def capture(self, work: Callable[[], None]) -> Callable[[], None]:
         self.num_captures += 1
+        if self.capture_fault:
+            raise self.capture_fault
 
         def replay() -> None:
             self.num_replays += 1

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from app.checks.check import Check, Outcome, fail, ok, run_child, warn
 from app.checks.libraries import parts
-from app.versions import REINSTALL, runtime_providers, version_of
+from app.versions import REINSTALL, WANTED_RUNTIME, runtime_providers, version_of
 from export.providers import cuda, openvino, tensorrt
 
 CURES = {
@@ -51,6 +51,10 @@ def check_providers() -> Iterator[Check]:
     yield from (judge(name, outcome) for name, outcome in zip(names, outcomes, strict=True))
     if not has_gpu:
         yield ok("GPU", "no NVIDIA GPU here: engines run on the CPU")
+    elif "CUDA" not in built_in and WANTED_RUNTIME != "onnxruntime-gpu":
+        yield ok(
+            "GPU", "onnxruntime has no package for this machine's GPU; *.trt engines run on it"
+        )
     elif "CUDA" not in built_in:
         yield warn("GPU", "this onnxruntime is for the CPU only", "pip install onnxruntime-gpu")
     yield _openvino()

@@ -87,16 +87,13 @@ def _rows(args: argparse.Namespace, sections: list[str], trace: Trace) -> Iterat
 
 
 def machine_line() -> str:
-    """Return the processor, its cores, the memory, the system and Python in one line."""
-    model = platform.processor() or platform.machine()
-    cpuinfo = Path("/proc/cpuinfo")
-    if cpuinfo.exists():
-        lines = [line for line in cpuinfo.read_text().splitlines() if line.startswith("model name")]
-        model = lines[0].partition(":")[2].strip() if lines else model
+    """Return the processor, its cores and load, the system and Python in one line."""
+    from export.fingerprint import processor
+
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     load = f", load {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     system = f"{platform.system()} {platform.machine()}, Python {platform.python_version()}"
-    return f"{model}, {cores} cores{load}, {system}"
+    return f"{processor()}, {cores} cores{load}, {system}"
 
 
 def _gpu_line() -> str:

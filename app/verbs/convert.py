@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import os
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from heapq import merge
 from pathlib import Path
 from typing import Any
 
-from app.cli import UserError
+from app.cli import UserError, warn
 from app.output_file import check_writable
 from app.sizes import add_sensor_argument
 from events.recordings.open import open_recording, sensor_note
@@ -62,7 +61,7 @@ def run(args: argparse.Namespace) -> int:
     if not damage.is_clean:
         notes.append(f"{args.input} is damaged: {damage}")
     for note in filter(None, notes):
-        print(f"saccade: {note}", file=sys.stderr)  # noqa: T201
+        warn(note)
     return 0
 
 

@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli import EXIT_INTERRUPTED, UserError
+from app.cli import EXIT_INTERRUPTED, UserError, say
 from app.output_file import check_suffix, check_writable
 from app.verbs.gui import add_window_arguments
 from export.providers.provider import PROVIDERS, TORCH
@@ -45,6 +44,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         metavar="X.mp4",
         help=f"the film; implies --headless (default {DEFAULT_OUTPUT})",
     )
+    parser.add_argument("--overwrite", action="store_true", help="replace an existing film")
     add_window_arguments(parser)
 
 
@@ -75,8 +75,8 @@ def _film(args: argparse.Namespace) -> int:
 
     output = args.output or DEFAULT_OUTPUT
     check_suffix(output, "the film", ".mp4")
-    check_writable(output, overwrite=True)
-    engine = load_engine(args.engine, args.provider, _say)
+    check_writable(output, overwrite=args.overwrite or args.output is None)
+    engine = load_engine(args.engine, args.provider, say)
     if not engine.card.tasks:
         engine.close()
         raise UserError(
@@ -84,7 +84,7 @@ def _film(args: argparse.Namespace) -> int:
             f"with `saccade gui synthetic:{args.seed} --engine {args.engine}`"
         )
     for note in engine.notes:
-        _say(note)
+        say(note)
     try:
         with interrupt_flag() as interrupted:
             figures = _compare_all(engine, args.seed, args.seconds, output, interrupted.is_set)
@@ -93,10 +93,6 @@ def _film(args: argparse.Namespace) -> int:
     print(_summary(figures, engine, args.seed))  # noqa: T201
     print(f"film: {output}")  # noqa: T201
     return EXIT_INTERRUPTED if interrupted.is_set() else 0
-
-
-def _say(line: str) -> None:
-    print(f"saccade: {line}", file=sys.stderr)  # noqa: T201
 
 
 def _compare_all(

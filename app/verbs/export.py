@@ -4,23 +4,32 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli import UserError
+from app.cli import UserError, say
 from app.output_file import check_suffix, check_writable
 from app.sizes import add_sensor_argument, check_input_size, width_and_height
 from export.providers.provider import PROVIDERS, TORCH
 
 if TYPE_CHECKING:
+    from events.sources.source import Source
     from export.calibration import Calibration
     from export.sensitivity import Sensitivity
     from export.variant import Variant
     from models.card import ModelCard
 
 DEFAULT_RECORDING = "synthetic:0"
+OF_A_NEW_ENGINE = {
+    name: f"--{name.replace('_', '-')}"
+    for name in (
+        "fp16", "int8", "calibration", "int8_budget", "report", "dynamic", "streaming",
+        "max_gap_ms", "events", "decoded", "compute_capability", "opset", "overwrite",
+    )
+} | {"output": "-o", "target": "--for"}  # fmt: skip
+OF_A_CHECK = {"compare_with": "--model", "provider": "--provider"}
+"""Options by their attribute."""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
@@ -33,7 +42,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--input-size", metavar="WxH", type=width_and_height,
         help="of the engine's input; default: what the model was trained on",
     )  # fmt: skip
-    parser.add_argument("--opset", type=int, choices=(18, 19, 20), default=20)
+    parser.add_argument("--opset", type=int, choices=(18, 19, 20), help="default: 20")
     parser.add_argument("--overwrite", action="store_true", help="replace an existing engine")
     _add_precision(parser)
     _add_forms(parser)
@@ -82,7 +91,7 @@ def _add_forms(parser: argparse.ArgumentParser) -> None:
         help="with --events: give labels and depth at the sensor's pixels",
     )  # fmt: skip
     parser.add_argument(
-        "--compute-capability", nargs="+", default=[], metavar="X.Y",
+        "--compute-capability", nargs="+", metavar="X.Y",
         help="GPUs that a .trt is for, such as 8.6 8.9; default: this one's, or all RTX GPUs",
     )  # fmt: skip
 
@@ -103,10 +112,7 @@ def _add_comparison(parser: argparse.ArgumentParser) -> None:
         "--model", dest="compare_with", type=Path, metavar="M", help="its model file"
     )
     check.add_argument(
-        "--provider",
-        choices=(*PROVIDERS, *TORCH),
-        default="cpu",
-        help="what runs it (default: %(default)s)",
+        "--provider", choices=(*PROVIDERS, *TORCH), help="what runs it (default: cpu)"
     )
 
 
@@ -124,7 +130,7 @@ def run(args: argparse.Namespace) -> int:
 
     open_source(args.recording, args.sensor)  # its libraries load now: Ctrl-C there ends at once
     variant = _variant(args)
-    _say(f"reading {args.model}")  # once: a training may replace it meanwhile
+    say(f"reading {args.model}")  # once: a training may replace it meanwhile
     module, card = load_model(args.model)
     if args.input_size:
         width, height = args.input_size
@@ -134,24 +140,25 @@ def run(args: argparse.Namespace) -> int:
         card = replace(card, input="events", sensor=args.events, is_decoded=args.decoded)
     card = _streaming(card, args)
     calibration = _calibration(args, card) if args.int8 else None
-    _say(f"exporting {card.name} in {variant.precision}, opset {variant.opset}")
+    say(f"exporting {card.name} in {variant.precision}, opset {variant.opset}")
     built = build_variant(module, card, variant, calibration, progress=_say_layer)
     for part, reason in built.report.get("kept_in_fp32", {}).items():
-        _say(f"in fp32: {part}: {reason}")
-    write_proven(args, module, built, _say)
+        say(f"in fp32: {part}: {reason}")
+    write_proven(args, module, built, say)
     if args.report:
         args.report.write_text(json.dumps(built.report, indent=1) + "\n")
-    _say(f"wrote {args.output} ({args.output.stat().st_size / 1e6:.1f} MB)")
+    say(f"wrote {args.output} ({args.output.stat().st_size / 1e6:.1f} MB)")
     return 0
 
 
 def _variant(args: argparse.Namespace) -> Variant:
+    from export.onnx_graph import OPSET
     from export.variant import Variant
 
     return Variant(
         precision="int8" if args.int8 else "fp16" if args.fp16 else "fp32",
         target=args.target or ("tensorrt" if args.output.suffix == ".trt" else "cpu"),
-        opset=args.opset,
+        opset=args.opset or OPSET,
         is_dynamic=args.dynamic,
         budget=args.int8_budget,
     )
@@ -181,8 +188,12 @@ def _calibration(args: argparse.Namespace, card: ModelCard) -> Calibration:
 
     own = [] if args.recording == DEFAULT_RECORDING else [args.recording]
     inputs = args.calibration or [*DEFAULT_INPUTS, *own]
-    _say(f"calibrating int8 on {', '.join(inputs)}")
-    return read_calibration(inputs, card, open_source)
+    say(f"calibrating int8 on {', '.join(inputs)}")
+
+    def opened(name: str) -> Source:
+        return open_source(name, args.sensor if Path(name).is_file() else None)
+
+    return read_calibration(inputs, card, opened)
 
 
 def _check(args: argparse.Namespace) -> None:
@@ -192,9 +203,9 @@ def _check(args: argparse.Namespace) -> None:
         if value is not None and value < 1:
             raise UserError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
     if args.check:
+        _refuse(args, OF_A_NEW_ENGINE, "is of an engine to write, and --check writes none")
         return
-    if args.compare_with is not None:
-        raise UserError("--model names the model of an engine to --check: leave it out")
+    _refuse(args, OF_A_CHECK, "is of an engine to --check")
     if args.output is None:
         raise UserError("give the engine to write with -o FILE.onnx, or --check one")
     check_suffix(args.output, "the engine", ".onnx", ".trt")
@@ -206,9 +217,18 @@ def _check(args: argparse.Namespace) -> None:
         from export.trt.device import find_gpu
         from export.trt.target import choose_target
 
-        choose_target(_variant(args).float_precision, find_gpu(), tuple(args.compute_capability))
+        wanted = tuple(args.compute_capability or ())
+        choose_target(_variant(args).precision, find_gpu(), wanted)
     elif args.compute_capability:
         raise UserError(f"--compute-capability goes with *.trt, got {args.output}")
+
+
+def _refuse(args: argparse.Namespace, options: dict[str, str], why: str) -> None:
+    """Refuse the first option that was given of those that do nothing here."""
+    for name, option in options.items():
+        value = getattr(args, name)
+        if value is not None and value is not False:
+            raise UserError(f"{option} {why}: leave it out")
 
 
 def _check_int8(args: argparse.Namespace) -> None:
@@ -217,6 +237,8 @@ def _check_int8(args: argparse.Namespace) -> None:
             raise UserError(f"--{name.replace('_', '-')} is of int8 engines: add --int8")
     if args.target is not None and not args.int8:
         raise UserError(f"--for {args.target} is of int8 engines: add --int8")
+    if args.target == "cpu" and args.output.suffix == ".trt":
+        raise UserError(f"--for cpu is of .onnx engines: leave it out, got {args.output}")
     if args.int8 and args.events:
         raise UserError("--int8 is of engines that take grids: leave it out, or --events")
     if args.report:
@@ -226,8 +248,4 @@ def _check_int8(args: argparse.Namespace) -> None:
 
 def _say_layer(row: Sensitivity) -> None:
     kept = f"  kept in floating point: {row.kept_because}" if row.kept_because else ""
-    _say(f"  {row.layer.operator:<7}{row.layer.name:<36}{row.error:8.4f}{kept}")
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201
+    say(f"  {row.layer.operator:<7}{row.layer.name:<36}{row.error:8.4f}{kept}")

@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from datetime import UTC, datetime
 from typing import Any
 
-from app.cli import EXIT_FAILED
+from app.cli import EXIT_FAILED, warn
 from app.sizes import add_sensor_argument
 from events.recordings.open import open_recording, sensor_note
 from events.recordings.summary import Summary, summarize
@@ -31,10 +30,10 @@ def run(args: argparse.Namespace) -> int:
         note = sensor_note(recording, args.sensor)
     print(json.dumps(_as_json(summary)) if args.json else _as_text(summary))  # noqa: T201
     if note:
-        print(f"saccade: {note}", file=sys.stderr)  # noqa: T201
+        warn(note)
     if summary.damage.is_clean:
         return 0
-    print(f"saccade: {summary.path} is damaged: {summary.damage}", file=sys.stderr)  # noqa: T201
+    warn(f"{summary.path} is damaged: {summary.damage}")
     return EXIT_FAILED
 
 

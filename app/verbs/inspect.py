@@ -64,6 +64,9 @@ def lines(inspection: Inspection) -> list[tuple[str, str]]:
     if inspection.opset is not None:
         counts = (f"{name} {number}" for name, number in inspection.operators.items())
         rows += [("opset", str(inspection.opset)), ("operators", ", ".join(counts))]
+    if plan := inspection.plan:
+        gpus = ", ".join(plan.compute_capabilities)
+        rows.append(("plan", f"{plan.library} {plan.version}, for compute capability {gpus}"))
     rows += [(f"made: {key}", _plain(value)) for key, value in card.provenance.items()]
     rows += [(f"parity: {key}", _plain(value)) for key, value in card.parity.items()]
     return rows if card.parity else [*rows, ("parity", "not recorded")]

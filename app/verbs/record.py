@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import math
-import sys
 import threading
 import time
 from pathlib import Path
@@ -14,7 +13,7 @@ from rich.live import Live
 from rich.text import Text
 
 from app.capture_option import add_capture_option
-from app.cli import EXIT_INTERRUPTED
+from app.cli import EXIT_INTERRUPTED, warn
 from app.interrupt import interrupt_flag
 from app.output_file import check_suffix, check_writable
 from app.recorder import FileRecorder, default_path, refuse_input
@@ -66,13 +65,15 @@ def run(args: argparse.Namespace) -> int:
             compression=args.compression,
             overwrite=args.overwrite,
         )
-        with recorder, interrupt_flag() as interrupted:
-            duration_s = math.inf if args.seconds is None else args.seconds
-            _record(source, recorder, duration_s, interrupted)
+        duration_s = math.inf if args.seconds is None else args.seconds
+        try:
+            with recorder, interrupt_flag() as interrupted:
+                _record(source, recorder, duration_s, interrupted)
+        finally:  # whatever ends it, such as a camera that is unplugged
+            _report(recorder)
         message = source.status.message
-    _report(recorder)
     if message:
-        print(f"saccade: {message}", file=sys.stderr)  # noqa: T201
+        warn(message)
     return EXIT_INTERRUPTED if interrupted.is_set() else 0
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import math
-import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.capture_option import add_capture_option
-from app.cli import EXIT_INTERRUPTED, UserError
+from app.cli import EXIT_INTERRUPTED, UserError, say
 from app.output_file import check_suffix
 from app.sizes import add_sensor_argument, width_and_height
 from events.sources.open import FORMS, open_source
@@ -50,7 +49,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--engine", metavar="E", help="default: the one that ships with Saccade")
     parser.add_argument(
         "--provider", choices=(*PROVIDERS, *TORCH), default="auto",
-        help="what runs the engine; auto: the fastest here, measured once (default: %(default)s)",
+        help="what runs the engine; auto: the fastest here, measured once, or with --input-size "
+        "CUDA where it can run, else the CPU (default: %(default)s)",
     )  # fmt: skip
     parser.add_argument(
         "--input-size", metavar="WxH", type=width_and_height,
@@ -82,10 +82,10 @@ def run(args: argparse.Namespace) -> int:
     from events.windows import WindowConfig
 
     source = open_source(args.input, args.sensor, in_child=args.capture_process)
-    engine = load_engine(args.engine, args.provider, _say, input_size=args.input_size)
+    engine = load_engine(args.engine, args.provider, say, input_size=args.input_size)
     noted = engine.notes
     for note in noted:
-        _say(note)
+        say(note)
     windows = WindowConfig(
         length_us=args.window_us or engine.card.window_us,
         stride_us=args.stride_us or engine.card.stride_us,
@@ -106,9 +106,9 @@ def run(args: argparse.Namespace) -> int:
         finally:
             for note in _notes(engine, pipeline.engine):
                 if note not in noted:
-                    _say(note)
+                    say(note)
             if pipeline.stats().num_windows or pipeline.state is not PipelineState.FAILED:
-                _say(_summary(pipeline, lines.num_lines, time.monotonic() - started_s))
+                say(_summary(pipeline, lines.num_lines, time.monotonic() - started_s))
     return EXIT_INTERRUPTED if interrupted.is_set() else 0
 
 
@@ -183,7 +183,7 @@ def _write_scenes(
                 write(scene)
         if pipeline.state is not PipelineState.FAILED:  # else it is said at the end
             while (message := pipeline.take_message()) is not None:
-                _say(message)
+                say(message)
         if number == max_windows:
             return
 
@@ -221,7 +221,3 @@ def _speed(text: str) -> float:
     if not speed > 0:
         raise argparse.ArgumentTypeError(f"speed must be positive, got {text}")
     return speed
-
-
-def _say(line: str) -> None:
-    print(line, file=sys.stderr)  # noqa: T201

@@ -18,15 +18,16 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from events.packet import EventPacket
+from events.packet import EventPacket, SensorSize
 from events.representations.letterbox import Letterbox
 from export.answer import Answer
 from export.backends.backend import EngineError, Memory, Outputs
+from export.device_errors import device_errors
 from export.device_path import DevicePath, on_device
 from export.engine_graph import grid_graph
 from export.event_input import check_sensor
 from export.input_size import resized
-from export.providers.provider import TORCH
+from export.providers.provider import TITLES, TORCH
 from export.replay import compiled
 from export.staging import Staged
 from export.torch_memory import TorchMemory
@@ -47,7 +48,7 @@ class EagerEngine:
         device: "cpu" or "cuda".
         notes: What the user must know.
         dtype: What the network computes in.
-        is_compiled: Whether to try torch.compile.
+        is_compiled: Whether to try torch.compile; not of a network that remembers.
     """
 
     def __init__(
@@ -97,7 +98,8 @@ class EagerEngine:
         if not self._card.is_streaming:
             return None
         assert isinstance(self._on_device, Perception)
-        return TorchMemory(self._on_device, self._card)
+        with device_errors(self.provider):
+            return TorchMemory(self._on_device, self._card)
 
     def run(
         self, grid: npt.NDArray[np.float32], memory: Memory | None = None, *, elapsed: float = 1.0
@@ -106,7 +108,7 @@ class EagerEngine:
         expected = (card.spec.num_channels, card.input_height, card.input_width)
         if grid.shape != expected:
             raise ValueError(f"engine takes {expected}, got {grid.shape}")
-        with torch.inference_mode():
+        with device_errors(self.provider), torch.inference_mode():
             grids = torch.from_numpy(grid)[None].to(self._device)
             if self._network is None:
                 self._network = self._made_network(grids)
@@ -121,13 +123,8 @@ class EagerEngine:
             if self._letterbox is None or self._letterbox.sensor != packet.sensor:
                 self._letterbox = Letterbox(packet.sensor, card.input_height, card.input_width)
             return card.spec.network_input(packet, self._letterbox)
-        if self._path is None or self._path.sensor != packet.sensor:
-            self._path = DevicePath(
-                self._on_device, card, packet.sensor, self._device,
-                dtype=self._dtype, is_compiled=self._is_compiled,
-            )  # fmt: skip
-            self._is_compiled = self._path.is_compiled
-        return self._path.stage(packet)
+        with device_errors(self.provider):
+            return self._path_for(packet.sensor).stage(packet)
 
     def run_staged(
         self, staged: object, memory: Memory | None = None, *, elapsed: float = 1.0
@@ -136,7 +133,8 @@ class EagerEngine:
             return self.run(staged, memory, elapsed=elapsed)
         assert isinstance(staged, Staged)
         assert self._path is not None
-        return self._path.run(staged, self._used(memory), elapsed=elapsed)
+        with device_errors(self.provider):
+            return self._path.run(staged, self._used(memory), elapsed=elapsed)
 
     def run_events(
         self, packet: EventPacket, memory: Memory | None = None, *, elapsed: float = 1.0
@@ -166,6 +164,16 @@ class EagerEngine:
 
     def close(self) -> None:
         """Drop nothing by hand: the module frees its memory with its last reference."""
+
+    def _path_for(self, sensor: SensorSize) -> DevicePath:
+        """Return what takes raw events of a sensor."""
+        if self._path is None or self._path.sensor != sensor:
+            self._path = DevicePath(
+                self._on_device, self._card, sensor, self._device,
+                dtype=self._dtype, is_compiled=self._is_compiled,
+            )  # fmt: skip
+            self._is_compiled = self._path.is_compiled
+        return self._path
 
     def _made_network(self, example: torch.Tensor) -> nn.Module:
         """Return what takes grids, and of a stream its memory, and gives the card's outputs."""
@@ -199,7 +207,8 @@ def load(
         input_size: Width and height of its input; default: its card's.
 
     Raises:
-        EngineError: the file cannot be honoured, or there is no such provider or size.
+        EngineError: the file cannot be honoured, there is no such provider or size, or the GPU has
+            too little memory.
     """
     if provider not in PROVIDERS:
         raise EngineError(f"torch runs on {', '.join(PROVIDERS)}, got {provider!r}")
@@ -212,13 +221,17 @@ def load(
         card = replace(resized(open_card, *input_size), is_dynamic=False, size_multiple=1)
     has_cuda = torch.cuda.is_available()
     notes: tuple[str, ...] = ()
-    if provider == "cuda" and not has_cuda:
-        notes = ("CUDA cannot be used (torch finds no GPU): running on the CPU",)
-    return EagerEngine(
-        module,
-        card,
-        "cuda" if has_cuda and provider != "cpu" else "cpu",
-        notes,
-        dtype=torch.float16 if has_cuda and provider not in ("cpu", "cuda") else torch.float32,
-        is_compiled=provider == "torch-compiled",
-    )
+    if provider not in ("auto", "cpu") and not has_cuda:
+        title = TITLES.get(provider, provider)
+        notes = (f"{title} cannot be used (torch finds no GPU): running on the CPU",)
+    if provider == "torch-compiled" and card.is_streaming:
+        notes = (*notes, f"{card.name} remembers earlier windows: it is not compiled")
+    with device_errors("torch"):
+        return EagerEngine(
+            module,
+            card,
+            "cuda" if has_cuda and provider != "cpu" else "cpu",
+            notes,
+            dtype=torch.float16 if has_cuda and provider not in ("cpu", "cuda") else torch.float32,
+            is_compiled=provider == "torch-compiled",
+        )

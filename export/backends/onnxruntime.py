@@ -17,14 +17,13 @@ from export.event_input import COLUMNS, Columns, EventColumns
 from export.input_size import resized
 from export.onnx_card import read_card
 from export.onnx_memory import OnnxMemory
-from export.onnx_shapes import ELAPSED, GRID, check_shapes, input_shape, is_memory
+from export.onnx_shapes import DTYPES, ELAPSED, GRID, check_shapes, input_shape, is_memory
 from export.providers import cpu
 from export.runtime_errors import run_error
 from export.sessions import Opened, open_session
 from models.card import ModelCard
 
 SUFFIX = ".onnx"
-TYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(uint8)": np.uint8}
 NUM_WARM_UPS = 2
 
 
@@ -49,7 +48,7 @@ class OnnxEngine:
             if each.name in (GRID, ELAPSED)
         }
         self._outputs: dict[str, npt.NDArray[Any]] = {
-            each.name: np.empty(each.shape, TYPES[each.type])
+            each.name: np.empty(each.shape, DTYPES[each.type])
             for each in session.get_outputs()
             if not is_memory(each.name)
         }

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 import torch
 from torch import Tensor
-
-from export.backends.backend import DeviceLostError
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,20 +37,6 @@ def gpu_problem() -> str:
     if torch.version.cuda is None:
         return "this torch is built for the CPU only; where there is a GPU, install one with CUDA"
     return f"torch finds no GPU for CUDA {torch.version.cuda}; is NVIDIA's driver installed?"
-
-
-@contextlib.contextmanager
-def device_errors(what: str) -> Iterator[None]:
-    """Turn torch's errors of the device into DeviceLostError: after one, nothing runs there."""
-    try:
-        yield
-    except torch.OutOfMemoryError:
-        raise DeviceLostError(
-            f"{what} ran out of the GPU's memory: close what else uses it, or run on the CPU"
-        ) from None
-    except RuntimeError as error:  # torch.AcceleratorError and its kin
-        reason = str(error).strip().splitlines()[0][:200]
-        raise DeviceLostError(f"{what} lost the GPU ({reason}): run on the CPU") from error
 
 
 class CudaDevice:

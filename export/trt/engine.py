@@ -11,17 +11,15 @@ from torch import Tensor
 
 from events.packet import EventPacket
 from export.backends.backend import EngineError, Memory, Outputs
-from export.event_input import PADDING, Overflow, check_sensor
-from export.onnx_shapes import ELAPSED, GRID, MEMORY, input_shape
+from export.device_errors import device_errors
+from export.event_input import COLUMNS, PADDING, Overflow, check_sensor, write_columns
+from export.onnx_shapes import ELAPSED, GRID, MEMORY, NEXT_MEMORY, input_shape
 from export.trt.container import EngineFile
-from export.trt.device import CudaDevice, device_errors
+from export.trt.device import CudaDevice
 from export.trt.embedded import EmbeddedEngine
 from export.trt.launch import Buffers, DeviceMemory, Launch
 from export.trt.plan import Plan
-from export.trt.target import EVENTS
 from models.card import ModelCard
-
-NEXT = "next_"
 
 
 class TensorRtEngine:
@@ -53,7 +51,7 @@ class TensorRtEngine:
         self._provider = provider
         self._notes = notes
         self._fed = tuple(name for name in plan.inputs if not name.startswith(MEMORY))
-        self._given = tuple(name for name in plan.outputs if not name.startswith(NEXT + MEMORY))
+        self._given = tuple(name for name in plan.outputs if not name.startswith(NEXT_MEMORY))
         if set(self._given) != set(file.card.outputs):
             raise EngineError(
                 f"{file.path} gives {', '.join(self._given)}, its card says "
@@ -65,10 +63,18 @@ class TensorRtEngine:
         with device_errors(provider):
             names = (*self._fed, *self._given)
             self._buffers = {name: self._buffer(name) for name in names}
-            self._host = {n: device.host_zeros(plan.shape(n), plan.dtype(n)) for n in names}
+            self._host = {
+                name: device.host_zeros(plan.shape(name), plan.dtype(name))
+                for name in names
+                if name not in COLUMNS
+            }
+            if self.is_fed_events:  # one block, which a window is written to in one go
+                shape = (len(COLUMNS), *plan.shape(COLUMNS[0]))
+                self._columns = device.host_zeros(shape, np.int32)
+                self._host |= zip(COLUMNS, self._columns.unbind(), strict=True)
         for name, buffer in self._buffers.items():
             plan.bind(name, buffer.data_ptr())
-        self._overflow = Overflow(len(self._host[EVENTS[0]]) if self.is_fed_events else None)
+        self._overflow = Overflow(len(self._host[COLUMNS[0]]) if self.is_fed_events else None)
         self._launch = self._launch_on({}, {})
         self._forgetful: DeviceMemory | None = None
 
@@ -122,7 +128,7 @@ class TensorRtEngine:
     def run_events(
         self, packet: EventPacket, memory: Memory | None = None, *, elapsed: float = 1.0
     ) -> Outputs:
-        if EVENTS[0] not in self._host:
+        if COLUMNS[0] not in self._host:
             raise ValueError("this engine takes the grid of a window, got its events")
         self._write_events(packet)
         return self._run(memory, elapsed)
@@ -167,10 +173,13 @@ class TensorRtEngine:
 
     def _launch_on(self, read: Buffers, written: Buffers) -> Launch:
         work = partial(self._work, read, written)
-        return Launch(self._device, work, self._is_capturable)
+        return Launch(self._device, work, self._is_capturable, self._note)
+
+    def _note(self, line: str) -> None:
+        self._notes = tuple(dict.fromkeys((*self._notes, line)))  # each launch may say the same
 
     def _is_capturable(self) -> bool:
-        is_fixed = not any(self._plan.is_open(name) for name in self._fed if name in EVENTS)
+        is_fixed = not any(self._plan.is_open(name) for name in self._fed if name in COLUMNS)
         return is_fixed and self._plan.is_capturable(self._device.stream_handle)
 
     def _work(self, read: Buffers, written: Buffers) -> None:
@@ -178,10 +187,10 @@ class TensorRtEngine:
         for name, buffer in read.items():
             self._plan.bind(name, buffer.data_ptr())
         for name, buffer in written.items():
-            self._plan.bind(NEXT + name, buffer.data_ptr())
+            self._plan.bind(NEXT_MEMORY + name.removeprefix(MEMORY), buffer.data_ptr())
         with self._device.queued():
             for name in self._fed:
-                rows = slice(self._num_rows if name in EVENTS else None)
+                rows = slice(self._num_rows if name in COLUMNS else None)
                 self._buffers[name][rows].copy_(self._host[name][rows], non_blocking=True)
             self._plan.execute(self._device.stream_handle)
             for name in self._given:
@@ -192,12 +201,10 @@ class TensorRtEngine:
         check_sensor(self.card, packet.sensor)
         packet = self._overflow.newest(packet)
         number = len(packet)
-        if self._plan.is_open(EVENTS[0]):
-            self._num_rows = max(number, self._plan.limits(EVENTS[0])[0][0])
-            for name in EVENTS:
+        if self._plan.is_open(COLUMNS[0]):
+            self._num_rows = max(number, self._plan.limits(COLUMNS[0])[0][0])
+            for name in COLUMNS:
                 self._plan.fix_shape(name, (self._num_rows,))
-        columns = (packet.t - packet.start_us, packet.x, packet.y, packet.p)
-        for name, column in zip(EVENTS, columns, strict=True):
-            host = self._host[name].numpy()
-            host[:number] = column
-            host[number : self._num_rows] = PADDING
+        columns = self._columns.numpy()
+        write_columns(packet, self.card.window_us, columns)
+        columns[:, number : self._num_rows] = PADDING

@@ -6,7 +6,10 @@ from collections.abc import Callable
 
 from torch import Tensor
 
-from export.trt.device import CudaDevice, device_errors
+from export.backends.backend import EngineError
+from export.device_errors import device_errors
+from export.runtime_errors import first_line
+from export.trt.device import CudaDevice
 
 Buffers = dict[str, Tensor]
 
@@ -18,13 +21,19 @@ class Launch:
         device: Has the stream.
         work: Queues it; executes a plan.
         is_capturable: Asked once, after the first time.
+        note: Told in one line why there is no graph where it cannot be captured after all.
     """
 
     def __init__(
-        self, device: CudaDevice, work: Callable[[], None], is_capturable: Callable[[], bool]
+        self,
+        device: CudaDevice,
+        work: Callable[[], None],
+        is_capturable: Callable[[], bool],
+        note: Callable[[str], None],
     ) -> None:
         self._device = device
         self._queue = work
+        self._note = note
         self._is_capturable: Callable[[], bool] | None = is_capturable
 
     def __call__(self) -> None:
@@ -34,7 +43,10 @@ class Launch:
         # The first execution loads kernels, which a capture may not.
         can_capture, self._is_capturable = self._is_capturable(), None
         if can_capture:
-            self._queue = self._device.capture(self._queue)
+            try:
+                self._queue = self._device.capture(self._queue)
+            except (RuntimeError, EngineError) as error:  # torch's, and TensorRT's refusal
+                self._note(f"no CUDA graph ({first_line(error)}): kernels start one by one")
 
 
 class DeviceMemory:

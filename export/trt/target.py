@@ -5,14 +5,13 @@ from __future__ import annotations
 import hashlib
 
 from export.backends.backend import EngineError
+from export.event_input import COLUMNS
 from export.onnx_shapes import GRID, input_shape
 from export.trt.container import PlanKey, Profile
 from export.trt.device import Gpu
 from export.trt.library import EDITIONS, Library, load_library, pick_library
 from models.card import ModelCard
 
-EVENTS = ("t", "x", "y", "p")
-"""Inputs of an engine that takes raw events."""
 NUM_EVENTS = (1, 50_000, 1_000_000)
 """Least, usual and largest number of a window's events."""
 TURING = "7.5"
@@ -23,7 +22,7 @@ def profile_of(card: ModelCard) -> Profile:
     """Return the shapes of inputs that a graph may leave open."""
     if card.input == "events":
         least, usual, largest = ((number,) for number in NUM_EVENTS)
-        return {name: (least, usual, largest) for name in EVENTS}
+        return {name: (least, usual, largest) for name in COLUMNS}
     shape = input_shape(card)  # one window at a time
     return {GRID: (shape, shape, shape)} if card.is_dynamic else {}
 
@@ -48,7 +47,7 @@ def choose_target(
     """Return the library to build with, and the GPUs to build for.
 
     Args:
-        precision: The card's.
+        precision: The card's; int8 for TensorRT is fp16 where it is not int8.
         gpu: Of this machine.
         wanted: Compute capabilities such as "8.6"; empty is this machine's GPU, or without one
             all that TensorRT for RTX serves.
@@ -72,12 +71,12 @@ def choose_target(
             f"got {', '.join(unknown)}: choose among these"
         )
     if own is None and not wanted:
-        return library, tuple(one for one in offered if precision == "fp16" or one != TURING)
+        return library, tuple(one for one in offered if precision != "fp32" or one != TURING)
     targets = wanted or ((own,) if own else ())
-    if TURING in targets and precision != "fp16":
+    if TURING in targets and precision == "fp32":
         raise EngineError(
             f"GPUs of compute capability {TURING} multiply no float32 matrices with {library}: "
-            "export with --fp16"
+            "export with --fp16 or --int8"
         )
     return library, targets
 

@@ -9,8 +9,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import torch
 from lost_engine import LostEngine
 from scripted_source import SENSOR, ScriptedSource, random_packets
+from tiny_engine import tiny_card, tiny_module
 
 from app.engines import load_engine
 from app.fallback import Fallback
@@ -19,7 +21,9 @@ from app.pipeline import Pipeline, PipelineConfig, PipelineError
 from app.scene import PipelineState
 from events.packet import EventPacket, join
 from events.windows import Window
+from export.backends import eager
 from export.backends.backend import DeviceLostError, Engine
+from export.backends.eager import EagerEngine
 
 EVERY_SCENE = PipelineConfig(keeps_every_scene=True)
 STRICT = PipelineConfig(keeps_every_scene=True, is_strict=True)
@@ -74,6 +78,38 @@ def test_a_run_that_may_lose_no_window_infers_it_again_on_the_cpu(engine: Engine
         scenes = list(pipeline.scenes())
     assert all(scene.prediction is not None for scene in scenes)
     assert [scene.provider for scene in scenes[:4]] == ["CUDA", "CUDA", "CUDA", "CPU"]
+
+
+def test_torch_that_runs_out_of_the_gpus_memory_goes_on_on_the_cpu(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Copy(torch.nn.Module):
+        """Of a network, on a device that has memory for four runs."""
+
+        num_runs_left = 4
+
+        def __init__(self, network: torch.nn.Module) -> None:
+            super().__init__()
+            self.network = network
+
+        def forward(self, events: torch.Tensor) -> dict[str, torch.Tensor]:
+            if not self.num_runs_left:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2 GiB")
+            self.num_runs_left -= 1
+            said: dict[str, torch.Tensor] = self.network(events.float())
+            return said
+
+    monkeypatch.setattr(eager, "on_device", lambda module, *how: Copy(module))
+    card = tiny_card()
+    torch_engine = EagerEngine(tiny_module(card), card, dtype=torch.float16)
+    with Pipeline(ScriptedSource(random_packets(20)), torch_engine, STRICT) as pipeline:
+        scenes = list(pipeline.scenes())
+        assert pipeline.take_message() == (
+            "The GPU was lost (torch fp16 CPU ran out of the GPU's memory: close what else uses "
+            "it, or run on the CPU): going on with the CPU"
+        )
+    assert all(scene.prediction is not None for scene in scenes)
+    assert [scene.provider for scene in scenes[2:6]] == ["torch fp16 CPU"] * 2 + ["eager CPU"] * 2
 
 
 def test_the_predictions_on_the_cpu_are_those_of_the_same_network(engine: Engine) -> None:

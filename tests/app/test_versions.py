@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import tomllib
 from importlib import metadata
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
 
 from app import versions
 from app.checks import libraries
 from app.checks.check import Verdict
 from app.engines import load_engine
+
+REPOSITORY = Path(__file__).resolve().parents[2]
 
 
 def install(folder: Path, *names: str) -> None:
@@ -72,3 +76,27 @@ def test_an_engine_that_loads_beside_both_packages_carries_the_cure(
     install(site, "onnxruntime", "onnxruntime-gpu")
     [note] = load_engine(tiny_engine, "cpu").notes
     assert "overwrite each other's files: pip uninstall -y onnxruntime onnxruntime-gpu" in note
+
+
+@pytest.mark.parametrize(
+    ("system", "machine", "runtime"),
+    [
+        ("Linux", "x86_64", "onnxruntime-gpu"),
+        ("Linux", "aarch64", "onnxruntime"),
+        ("Windows", "AMD64", "onnxruntime-gpu"),
+        ("Windows", "ARM64", "onnxruntime"),
+        ("Darwin", "arm64", "onnxruntime"),
+        ("Darwin", "x86_64", "onnxruntime"),
+    ],
+)
+def test_each_machine_gets_the_one_onnxruntime_that_has_wheels_for_it(
+    system: str, machine: str, runtime: str
+) -> None:
+    environment = {"platform_system": system, "platform_machine": machine}
+    project = tomllib.loads((REPOSITORY / "pyproject.toml").read_text())["project"]
+    asked = [Requirement(text) for text in project["dependencies"]]
+    installed = [
+        each.name for each in asked if each.marker is None or each.marker.evaluate(environment)
+    ]
+    assert [name for name in installed if name in versions.RUNTIMES] == [runtime]
+    assert versions.wanted_runtime(system, machine) == runtime

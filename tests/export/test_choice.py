@@ -17,7 +17,7 @@ from wrapped_engine import WrappedEngine
 from app.engines import usable_providers
 from export import choice
 from export.backends import onnxruntime, openvino
-from export.backends.backend import Engine, EngineError, Outputs
+from export.backends.backend import DeviceLostError, Engine, EngineError, Outputs
 from export.choice import Choice, Trial, choose, remembered
 from export.family import family
 from export.libraries import is_installed
@@ -237,8 +237,34 @@ def test_a_smaller_one_is_picked_where_the_largest_is_too_slow(two_sizes: Path) 
     assert "CPU 192x128: " in str(made)
 
 
-def trial(provider: str, size: tuple[int, int], run_ms: float, failure: str = "") -> Trial:
-    return Trial(file="a.onnx", provider=provider, size=size, run_ms=run_ms, failure=failure)
+def trial(
+    provider: str,
+    size: tuple[int, int],
+    run_ms: float,
+    failure: str = "",
+    *,
+    file: str = "a.onnx",
+    precision: str = "fp32",
+) -> Trial:
+    return Trial(
+        file=file,
+        provider=provider,
+        size=size,
+        precision=precision,
+        run_ms=run_ms,
+        failure=failure,
+    )
+
+
+def siblings(size: tuple[int, int], exact_ms: float, lossy_ms: float) -> tuple[Trial, ...]:
+    """An fp32 engine on two providers, and its int8 sibling of the same size."""
+    lossy = {"file": "a@int8.onnx", "precision": "int8"}
+    return (
+        trial("openvino", size, exact_ms),
+        trial("cpu", size, 1.05 * exact_ms),
+        trial("openvino", size, 1.05 * lossy_ms, **lossy),
+        trial("cpu", size, lossy_ms, **lossy),
+    )
 
 
 def test_of_what_keeps_up_size_goes_before_speed_and_else_speed_before_size() -> None:
@@ -257,5 +283,73 @@ def test_of_what_keeps_up_size_goes_before_speed_and_else_speed_before_size() ->
 
 
 def test_equal_providers_are_told_apart_by_file() -> None:
-    int8 = Trial(file="a@int8.onnx", provider="cpu", size=(64, 48), run_ms=2.0)
+    int8 = trial("cpu", (64, 48), 2.0, file="a@int8.onnx", precision="int8")
     assert str(int8) == "CPU 64x48 (a@int8.onnx): 2.0 ms"
+
+
+def test_an_exact_engine_that_keeps_up_goes_before_a_faster_lossy_one() -> None:
+    able = Choice(stride_ms=20, trials=siblings((64, 48), exact_ms=10, lossy_ms=3))
+    assert (able.picked.file, able.picked.provider) == ("a.onnx", "cpu")
+    slow = Choice(stride_ms=20, trials=siblings((64, 48), exact_ms=15, lossy_ms=9))
+    assert (slow.picked.file, slow.picked.provider) == ("a@int8.onnx", "cpu")
+    none = Choice(stride_ms=20, trials=siblings((64, 48), exact_ms=30, lossy_ms=21))
+    assert (none.picked.file, none.picked.provider) == ("a@int8.onnx", "cpu")
+
+
+@pytest.mark.parametrize("name", ["a@other.onnx", "a@int8.onnx"])
+def test_of_equals_a_familys_own_file_goes_before_its_siblings(name: str) -> None:
+    sibling = {"file": name, "precision": "int8" if "int8" in name else "fp32"}
+    trials = (
+        trial("openvino", (64, 48), 30),
+        trial("cpu", (64, 48), 30.5),
+        trial("openvino", (64, 48), 30.2, **sibling),
+        trial("cpu", (64, 48), 29.9, **sibling),
+    )
+    for stride_ms in (100, 20):  # whether they keep up or not
+        assert Choice(stride_ms=stride_ms, trials=trials).picked == trials[1]
+
+
+def test_two_members_of_one_size_are_both_measured_and_the_exact_one_is_picked(
+    tiny_engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(choice, "HEADROOM", 1e6)  # however busy this machine is
+    shutil.copy(tiny_engine, tmp_path / "tiny.onnx")
+    half = dataclasses.replace(tiny_card(), precision="fp16")
+    write_model(onnx.load(tiny_engine), half, tmp_path / "tiny@fp16.onnx")
+
+    class SlowExact(Machine):
+        def load(self, path: Path, name: str) -> Engine:
+            run_s = 0.0 if "fp16" in path.name else 0.05
+            return PlayedGpu(super().load(path, name), name, run_s=run_s)
+
+    made = picked(SlowExact(), tmp_path / "tiny.onnx", ("cpu",))
+    assert [trial.file for trial in made.trials] == ["tiny.onnx", "tiny@fp16.onnx"]
+    assert made.trials[1].run_ms < made.trials[0].run_ms
+    assert made.picked.file == "tiny.onnx"
+
+
+@pytest.mark.parametrize(
+    "failure",
+    [
+        "CUDA: out of memory (CUDA failure 2: out of memory)",
+        "CUDA did not start (CUDA failure 46: all CUDA-capable devices are busy)",
+        DeviceLostError("torch ran out of the GPU's memory"),
+    ],
+)
+def test_a_failure_of_the_moment_is_not_remembered(
+    tiny_engine: Path, failure: str | DeviceLostError
+) -> None:
+    class Busy(Machine):
+        def load(self, path: Path, name: str) -> Engine:
+            if name == "cuda":
+                raise failure if isinstance(failure, DeviceLostError) else EngineError(failure)
+            return super().load(path, name)
+
+    lines: list[str] = []
+    made = choose(family(tiny_engine), CPU_AND_CUDA, Busy().load, lines.append)
+    assert made.picked.provider == "cpu"
+    assert lines[-1] == f"measured again at the next start: CUDA 96x64: {failure}"
+    assert remembered(family(tiny_engine), CPU_AND_CUDA) is None
+    again = Machine(cpu={"run_s": 0.05})
+    assert picked(again, tiny_engine).picked.provider == "cuda"
+    assert remembered(family(tiny_engine), CPU_AND_CUDA) is not None

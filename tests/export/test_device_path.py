@@ -112,13 +112,16 @@ def test_torch_on_the_cpu_takes_events_by_the_definition(is_decoded: bool) -> No
         engine.run_events(empty_packet(SensorSize(9, 9), 0, 1))
 
 
-@pytest.mark.parametrize("provider", eager.PROVIDERS[:-1])
-def test_torch_has_a_name_for_each_provider(tiny_engine: Path, provider: str) -> None:
-    if torch.cuda.is_available():
-        pytest.skip("a GPU has names of its own")
+@pytest.mark.parametrize("provider", eager.PROVIDERS)
+def test_torch_says_when_the_gpu_that_was_asked_for_is_not_there(
+    tiny_engine: Path, provider: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("torch.cuda.is_available", lambda: False)
     engine = eager.load(tiny_engine.with_suffix(".safetensors"), provider=provider)
-    assert engine.provider == "eager CPU"
-    assert bool(engine.notes) == (provider == "cuda")
+    assert engine.provider.endswith(" CPU")
+    title = {"cuda": "CUDA"}.get(provider, provider)
+    expected = f"{title} cannot be used (torch finds no GPU): running on the CPU"
+    assert engine.notes == (() if provider in ("auto", "cpu") else (expected,))
 
 
 def test_a_network_that_compiles_says_the_same() -> None:

@@ -12,7 +12,7 @@ from tiny_engine import tiny_card, tiny_module
 from export.backends import eager, onnxruntime
 from export.backends.backend import EngineError
 from export.onnx_graph import write_onnx
-from export.parity import Tolerance, compare, compare_engines
+from export.parity import ParityReport, Tolerance, compare_engines
 
 
 @pytest.fixture(scope="module")
@@ -23,10 +23,16 @@ def grids() -> list[np.ndarray]:
     return [random.normal(size=shape).astype(np.float32) for _ in range(6)]
 
 
+def compare(engine: Path, grids: list[np.ndarray]) -> ParityReport:
+    """Hold an engine to the model beside it."""
+    model = eager.load(engine.with_suffix(".safetensors"), provider="cpu")
+    return compare_engines(model, onnxruntime.load(engine, provider="cpu"), grids)
+
+
 def test_an_exported_engine_agrees_with_its_model(
     tiny_engine: Path, grids: list[np.ndarray]
 ) -> None:
-    report = compare(tiny_engine.with_suffix(".safetensors"), tiny_engine, grids)
+    report = compare(tiny_engine, grids)
     assert report.failures(Tolerance()) == []
     assert report.max_abs_error < 1e-4
     assert report.num_windows == len(grids)
@@ -72,7 +78,7 @@ def test_a_bare_encoder_is_judged_by_its_tokens(tmp_path: Path, grids: list[np.n
 def test_what_a_card_says_of_a_comparison_is_json_without_times(
     tiny_engine: Path, grids: list[np.ndarray]
 ) -> None:
-    report = compare(tiny_engine.with_suffix(".safetensors"), tiny_engine, grids[:2])
+    report = compare(tiny_engine, grids[:2])
     described = report.describe("synthetic:0", Tolerance.quantized())
     assert json.loads(json.dumps(described, allow_nan=False)) == described
     assert described["input"] == "synthetic:0"
@@ -83,7 +89,7 @@ def test_what_a_card_says_of_a_comparison_is_json_without_times(
 
 def test_no_windows_are_no_proof(tiny_engine: Path) -> None:
     with pytest.raises(ValueError, match="at least one window"):
-        compare(tiny_engine.with_suffix(".safetensors"), tiny_engine, [])
+        compare(tiny_engine, [])
 
 
 def test_a_half_precision_engine_keeps_the_labels(tmp_path: Path, grids: list[np.ndarray]) -> None:

@@ -78,6 +78,11 @@ def test_the_cpu_is_never_lost() -> None:
         ("Opset 99 is under development and support for this is limited", "opset 99, newer"),
         ("External data path does not exist", "weights in another file"),
         ("Protobuf parsing failed.", "is damaged"),
+        ("INVALID_GRAPH : This is an invalid model. Error: no input", "is damaged"),
+        (
+            "FAIL : bad allocation\nin the session",
+            "cannot be opened (FAIL : bad allocation in the session): update onnxruntime",
+        ),
     ],
 )
 def test_a_file_that_cannot_be_opened_says_why_and_the_cure(text: str, message: str) -> None:

@@ -120,6 +120,21 @@ def test_an_engine_built_for_another_gpu_is_built_anew(
     assert lines == [setup.progress]
 
 
+def test_what_was_built_is_kept_where_the_gpu_is_only_busy(
+    play, tiny_engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path))
+    built = Path(tensorrt.setup(tiny_engine, tiny_card()).options["trt_ep_context_file_path"])
+    built.write_bytes(tiny_engine.read_bytes())
+    play(lambda path, options: "CUDA failure 2: out of memory" if path == str(built) else None)
+    opened = open_session(tiny_engine, tiny_card(), "tensorrt")
+    assert opened.provider == "CUDA"
+    assert opened.notes == (
+        "TensorRT did not start (CUDA failure 2: out of memory): running on CUDA",
+    )
+    assert built.exists()
+
+
 def test_a_streaming_engine_records_no_graph(play, tiny_engine: Path) -> None:
     asked: list[str] = []
     play(lambda path, options: asked.append(options["enable_cuda_graph"]))

@@ -173,3 +173,9 @@ def test_a_card_that_disagrees_about_memory_is_refused(stream_engine: Path, tmp_
     write_model(model, stream_card(kind), tmp_path / "lost.onnx")
     with pytest.raises(EngineError, match=f"takes .*{lost.name.removeprefix('next_')}"):
         onnxruntime.load(tmp_path / "lost.onnx", provider="cpu")
+
+
+def test_torch_does_not_call_a_network_that_remembers_compiled(stream_engine: Path) -> None:
+    engine = eager.load(stream_engine.with_suffix(".safetensors"), provider="torch-compiled")
+    assert "compiled" not in engine.provider
+    assert engine.notes[-1] == "stream remembers earlier windows: it is not compiled"

@@ -33,6 +33,20 @@ def test_a_film_must_be_an_mp4(tmp_path, capsys):
     assert "must be named *.mp4" in capsys.readouterr().err
 
 
+def test_a_film_that_exists_is_kept_unless_told(tmp_path, tiny_engine, capsys, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    engine = ["--engine", str(tiny_engine), "--provider", "cpu", "--seconds", "0.1"]
+    film, default = tmp_path / "film.mp4", tmp_path / "saccade-demo.mp4"
+    for path in (film, default):
+        path.write_text("mine")
+    assert main(["demo", *engine, "-o", "film.mp4"]) == 1
+    assert "film.mp4 exists: choose another name or give --overwrite" in capsys.readouterr().err
+    assert film.read_text() == "mine"
+    for arguments, path in ((["-o", "film.mp4", "--overwrite"], film), (["--headless"], default)):
+        assert main(["demo", *engine, *arguments]) == 0
+        assert path.read_bytes() != b"mine"
+
+
 def test_the_engine_that_ships_agrees_with_the_truth(tmp_path, capsys):
     assert main(["demo", "--seconds", "0.5", "-o", str(tmp_path / "demo.mp4")]) == 0
     assert "kind of the dominant object" in capsys.readouterr().out

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -8,10 +9,13 @@ import pytest
 from scripted_source import random_packets
 from tiny_engine import tiny_card, tiny_module
 
-from app.cli import main
+from app.cli import UserError, main
 from events.packet import SensorSize
 from events.recordings.aedat4_writer import Aedat4Writer
-from export import variant
+from events.sources.source import Source
+from events.sources.synthetic import SyntheticSource
+from export import calibration, variant
+from export.calibration import Calibration
 from export.onnx_card import read_card
 from models.card import ModelCard
 from models.model_file import save_model
@@ -121,6 +125,12 @@ def test_an_engine_that_disagrees_is_not_written(
             ["gone", "-o", "{folder}/x.onnx", "--int8", "--for", "tensorrt", "--opset", "18"],
             "int8 for TensorRT needs opset 19 or 20, got 18",
         ),
+        (["gone", "-o", "{folder}/x.onnx", "--provider", "auto"], "--provider is of an engine to"),
+        (["gone.onnx", "--check", "-o", "{folder}/x.onnx"], "-o is of an engine to write"),
+        (["gone.onnx", "--check", "--fp16"], "--fp16 is of an engine to write, and --check writes"),
+        (["gone.onnx", "--check", "--int8-budget", "0"], "--int8-budget is of an engine to write"),
+        (["gone.onnx", "--check", "--opset", "20"], "--opset is of an engine to write"),
+        (["gone", "-o", "{folder}/x.trt", "--int8", "--for", "cpu"], "--for cpu is of .onnx"),
         (["gone", "-o", "{folder}/x.onnx", "--int8", "--int8-budget", "0"], "must be above 0"),
         (["gone.onnx", "--check"], "no engine file gone.onnx"),
     ],
@@ -132,6 +142,28 @@ def test_bad_input_is_one_clear_line(
     errors = capsys.readouterr().err.strip().splitlines()
     assert message in errors[-1]
     assert list(tmp_path.iterdir()) == []
+
+
+def test_int8_is_calibrated_on_recordings_of_the_sensor_that_was_given(
+    model: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    recording = tmp_path / "a.txt"
+    recording.write_text("".join(f"0.{i:03} {i % 50} {i % 40} 1\n" for i in range(400)))
+    sensors: list[SensorSize] = []
+
+    def read(
+        inputs: Sequence[str], card: ModelCard, open_source: Callable[[str], Source]
+    ) -> Calibration:
+        for name in inputs:
+            with open_source(name) as source:
+                sensors.append(source.sensor)
+        raise UserError("that is all")
+
+    monkeypatch.setattr(calibration, "read_calibration", read)
+    arguments = ["export", str(model), "-o", str(tmp_path / "x.onnx"), "--int8"]
+    arguments += ["--calibration", str(recording), "synthetic:1", "--recording", str(recording)]
+    assert main([*arguments, "--sensor", "60x45"]) == 1
+    assert sensors == [SensorSize(60, 45), SyntheticSource().sensor]
 
 
 def test_int8_is_calibrated_on_what_was_asked_for_and_reports_each_layer(

@@ -45,6 +45,16 @@ def test_a_tensorrt_engine_holds_the_onnx_that_agreed(
     assert read_card(onnx) == found.card
 
 
+def test_int8_is_built_for_turing_too(
+    tiny_engine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "x.trt"
+    options = ("--int8", "--calibration", "synthetic:1", "--compute-capability", "7.5")
+    assert main(arguments(tiny_engine, out, *options)) == 0, capsys.readouterr().err
+    found = read_engine(out)
+    assert (found.card.precision, found.key.compute_capabilities) == ("int8", ("7.5",))
+
+
 def test_a_gpu_that_no_library_serves_is_refused_before_anything_slow(
     tiny_engine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import onnx
 import pytest
 from tiny_engine import tiny_card
+from trt_files import write_file
 
 from app.cli import main
 from export.onnx_graph import write_model
@@ -54,6 +55,25 @@ def test_a_model_file_and_its_engine_count_alike(
     assert model["operators"] == {}
 
 
+def test_a_tensorrt_engine_says_what_its_plan_is_for_and_what_its_onnx_holds(
+    tiny_engine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.trt"
+    write_file(path, onnx=tiny_engine.read_bytes())
+    assert main(["inspect", str(path)]) == 0
+    lines = [" ".join(line.split()) for line in capsys.readouterr().out.splitlines()]
+    assert "plan TensorRT-RTX 1.7.1, for compute capability 8.6, 8.9" in lines
+    found = []
+    for each in (path, tiny_engine):
+        assert main(["inspect", "--json", str(each)]) == 0
+        found.append(json.loads(capsys.readouterr().out))
+    plan, graph = found
+    assert plan.pop("plan")["compute_capabilities"] == ["8.6", "8.9"]
+    for own in ("path", "bytes"):
+        assert plan.pop(own) != graph.pop(own)
+    assert plan == graph
+
+
 def test_an_engine_of_an_older_schema_says_so(
     tiny_engine: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -84,7 +104,12 @@ def test_parity_and_provenance_are_shown(
 
 @pytest.mark.parametrize(
     ("name", "message"),
-    [("gone.onnx", "no engine file"), ("gone.safetensors", "no model file"), ("a.txt", "reads")],
+    [
+        ("gone.onnx", "no engine file"),
+        ("gone.safetensors", "no model file"),
+        ("gone.trt", "no engine"),
+        ("a.txt", "reads"),
+    ],
 )
 def test_what_is_not_there_is_one_clear_line(
     name: str, message: str, capsys: pytest.CaptureFixture[str]

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scripted_source import ScriptedSource, random_packets
 
 from app import cli
+from app.verbs import record
 from events.recordings.open import open_recording
 from events.sources.camera import CameraSource
+from events.sources.source import SourceError
 
 SACCADE = [sys.executable, "-c", "import sys, app.cli; sys.exit(app.cli.main())"]
 LIMITED = [
@@ -76,6 +79,19 @@ def test_a_camera_that_is_killed_and_comes_back_is_one_recording(stand_in_camera
     with open_recording(path) as read:
         times = np.concatenate([packet.t for packet in read.packets()])
     assert np.diff(times).max() > 50_000
+
+
+def test_a_camera_that_is_unplugged_leaves_a_file_and_word_of_what_it_holds(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.aedat4"
+    unplugged = ScriptedSource(random_packets(5), failure=SourceError("the camera was unplugged"))
+    monkeypatch.setattr(record, "open_source", lambda *args, **options: unplugged)
+    assert cli.main(["record", "camera", "-o", str(path)]) == 1
+    said = capsys.readouterr()
+    assert f"{path}: 2,500 events, 0.050 s" in said.out
+    assert said.err == "saccade: the camera was unplugged\n"
+    assert num_events(path) == 2_500
 
 
 def _wait_for_bytes(recording: subprocess.Popen, path: Path, num_bytes: int) -> None:

@@ -140,6 +140,26 @@ def test_arrays_hold_the_full_outputs(saccade_run: Saccade, tmp_path: Path) -> N
     ]
 
 
+def test_arrays_that_are_overwritten_are_of_the_new_run_alone(
+    saccade_run: Saccade, tmp_path: Path
+) -> None:
+    arrays = tmp_path / "arrays"
+    arrays.mkdir()
+    stale = ("window_000007.npz", "window_1234567.npz", "segmentation_labels.txt")
+    for name in (*stale, "window_notes.npz", "labels.txt"):
+        (arrays / name).write_text("of another run\n")
+    assert saccade_run("-o", tmp_path / "o", "--arrays", arrays, "--max-windows", 1) == 1
+    assert len(list(arrays.iterdir())) == 5
+    options = ("--max-windows", 2, "--overwrite")
+    assert saccade_run("-o", tmp_path / "o", "--arrays", arrays, *options) == 0
+    assert sorted(path.name for path in arrays.iterdir()) == [
+        "labels.txt", "recognition_labels.txt", "segmentation_labels.txt", "window_000000.npz",
+        "window_000001.npz", "window_notes.npz",
+    ]  # fmt: skip
+    labels = (arrays / "segmentation_labels.txt").read_text().split()
+    assert labels == ["background", "ground", "box"]
+
+
 def test_what_exists_is_kept_unless_told(
     saccade_run: Saccade, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -162,7 +162,7 @@ def test_a_plan_without_a_driver_is_one_clear_line(
     [
         (("9.0",), "fp32", "TensorRT-RTX .* serves .*8.6"),
         (("8.6", "9.0"), "fp32", "builds for compute capability .*, got 9.0: choose among these"),
-        (("7.5",), "fp32", "multiply no float32 matrices .*: export with --fp16"),
+        (("7.5",), "fp32", "multiply no float32 matrices .*: export with --fp16 or --int8"),
     ],
 )
 def test_gpus_that_cannot_be_built_for_are_refused_at_once(
@@ -174,7 +174,9 @@ def test_gpus_that_cannot_be_built_for_are_refused_at_once(
 
 def test_without_a_gpu_an_engine_is_for_all_that_can_run_it(rtx: Library) -> None:
     offered = rtx.compute_capabilities
-    assert trt_target.choose_target("fp16", None, ()) == (rtx, offered)
+    for precision in ("fp16", "int8"):  # int8 for TensorRT is fp16 where it is not int8
+        assert trt_target.choose_target(precision, None, ()) == (rtx, offered)
+        assert trt_target.choose_target(precision, None, ("7.5",)) == (rtx, ("7.5",))
     for_float32 = tuple(one for one in offered if one != "7.5")
     assert trt_target.choose_target("fp32", None, ())[1] == for_float32
     assert trt_target.choose_target("fp32", GPU, ()) == (rtx, ("8.6",))

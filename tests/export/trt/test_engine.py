@@ -17,6 +17,7 @@ from trt_files import write_file
 
 from events.packet import EVENT_DTYPE, EventPacket, SensorSize
 from export.backends.backend import DeviceLostError, EngineError
+from export.event_input import EventColumns
 from export.trt.engine import TensorRtEngine
 from export.trt.library import CLASSIC, Library
 from export.trt.plan import Plan
@@ -123,6 +124,28 @@ def test_a_context_that_cannot_be_captured_is_queued_anew_each_time(
     assert bench.device.num_captures == 0
 
 
+@pytest.mark.parametrize(
+    "fault",
+    [
+        RuntimeError("CUDA error: operation not permitted when stream is capturing\nmore"),
+        EngineError("TensorRT failed: it is capturing"),
+    ],
+)
+def test_a_capture_that_fails_loses_no_device_and_is_said_once(
+    bench: Bench, fault: Exception
+) -> None:
+    bench.device.capture_fault = fault
+    engine, stream = bench.grid_engine(), bench.stream_engine()
+    assert [engine.run(grid_of(v))["depth"].max() for v in (1.0, 2.0, 3.0)] == [2.0, 4.0, 6.0]
+    reason = str(fault).splitlines()[0]
+    assert engine.notes == (f"no CUDA graph ({reason}): kernels start one by one",)
+    memory = stream.new_memory()
+    sums = [float(stream.run(grid_of(1.0), memory)["recognition"][0, 0]) for _ in range(4)]
+    assert sums == [4.0, 6.0, 7.0, 7.5]
+    assert stream.notes == engine.notes
+    assert (bench.device.num_captures, bench.device.num_replays) == (3, 0)
+
+
 def test_a_stream_remembers_and_time_that_passed_counts(bench: Bench) -> None:
     engine = bench.stream_engine()
     memory = engine.new_memory()
@@ -165,6 +188,20 @@ def test_raw_events_travel_as_they_are(bench: Bench, number: int) -> None:
     sums = (sum(range(number)), 3 * number, 2 * number, number)
     assert found.tolist() == [number, num_rows - number, *sums, num_rows]
     assert bench.device.num_captures == 0  # other windows have other shapes
+
+
+@pytest.mark.parametrize("num_rows", [-1, 100])
+def test_a_window_of_another_length_is_stretched_to_the_engines(
+    bench: Bench, num_rows: int
+) -> None:
+    engine = bench.event_engine(num_rows)
+    window = packet_of(90)
+    short = EventPacket(window.events, SENSOR, window.start_us, window.start_us + 20_000)
+    assert engine.card.window_us == 50_000
+    found = engine.run_events(short)["recognition"][0]
+    assert found[2] == sum(t_us * 50_000 // 20_000 for t_us in range(90))
+    columns = EventColumns(engine.card).fill(short)  # what ONNX Runtime is given
+    assert found[2:6].tolist() == columns[:, :90].sum(axis=1).tolist()
 
 
 def test_raw_events_of_one_window_leave_nothing_for_the_next(bench: Bench) -> None:
