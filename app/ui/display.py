@@ -96,7 +96,7 @@ class Display:
         self.has_shown_prediction = self._has_seen_events = False
         self._stop_truth()
         self.tokens.forget()
-        self._drawn = ()
+        self.redraw()
         self._opened_s = time.monotonic()
         parts = self._parts
         parts.right.clear()

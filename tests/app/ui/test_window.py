@@ -39,7 +39,6 @@ def paused(qtbot, window):
 
 
 def picture(window):
-    window.display._draw_due_s = 0.0  # a loaded machine draws less often
     window.tick()
     return window.parts.picture.pixels.copy()
 
