@@ -18,7 +18,7 @@ from app.ui import settings as store
 from app.ui.screen import ensure_display
 from app.ui.session import OpenSource, Session
 from app.ui.theme import THEMES, apply_theme
-from app.ui.window import MainWindow
+from app.ui.window import TICK_MS, MainWindow
 
 SIGNAL_POLL_MS = 200
 """How often Python gets a turn to see Ctrl-C, which Qt's loop knows nothing of."""
@@ -94,7 +94,12 @@ def with_options(preferences: store.Preferences, options: GuiOptions) -> store.P
 def _begin(window: MainWindow, options: GuiOptions) -> None:
     if options.text:
         window.open(options.text)
-    window.load_engine()
+    begin_engine(window)
+
+
+def begin_engine(window: MainWindow) -> None:
+    """Load the engine once the window was drawn: the libraries that it imports would hold it up."""
+    QTimer.singleShot(TICK_MS, window.load_engine)
 
 
 def listen_for_signals(window: MainWindow) -> Callable[[], bool]:

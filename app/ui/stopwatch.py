@@ -20,7 +20,7 @@ from PySide6.QtWidgets import QApplication
 from app.bench.capture import clip_source
 from app.bench.window import STRIDE_MS
 from app.scene import Stats
-from app.ui.application import SWITCH_S
+from app.ui.application import SWITCH_S, begin_engine
 from app.ui.session import Session
 from app.ui.settings import Preferences
 from app.ui.theme import THEMES, apply_theme
@@ -66,7 +66,7 @@ def measure(
 
     window.timer.timeout.connect(tick)
     QTimer.singleShot(0, lambda: window.open("clip"))
-    QTimer.singleShot(0, window.load_engine)
+    QTimer.singleShot(0, lambda: begin_engine(window))
     application.exec()
     (begun_s, before), (ended_s, after) = counted
     return {
