@@ -84,9 +84,9 @@ def test_torch_that_runs_out_of_the_gpus_memory_goes_on_on_the_cpu(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     class Copy(torch.nn.Module):
-        """Of a network, on a device that has memory for four runs."""
+        """Of a network, on a device that has memory for a first look and for four windows."""
 
-        num_runs_left = 4
+        num_runs_left = 5
 
         def __init__(self, network: torch.nn.Module) -> None:
             super().__init__()
