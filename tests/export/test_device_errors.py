@@ -58,7 +58,7 @@ def test_raw_events_of_a_lost_gpu_say_so_at_every_step(
             fail_at("stage")
             return Staged(None, torch.empty(0))  # type: ignore[arg-type]
 
-        def run(self, staged: Staged) -> None:
+        def run(self, staged: Staged, memory: object, *, elapsed: float) -> None:
             fail_at("run")
 
     monkeypatch.setattr(eager, "on_device", lambda module, *how: module)
