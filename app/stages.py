@@ -126,12 +126,14 @@ class Stages:
 
     def _inference_for(self, sensor: SensorSize) -> Inference | None:
         """Return what runs the engine that is chosen now on this sensor; one for all threads."""
-        engine = self._engine()
-        if engine is None:
-            return None
-        with self._representing:
-            self._inference = _inference_on(engine, sensor, self._inference)
-            return self._inference
+        while (engine := self._engine()) is not None:
+            try:
+                with self._representing:
+                    self._inference = _inference_on(engine, sensor, self._inference)
+                    return self._inference
+            except DeviceLostError as error:  # as it makes its memory there
+                self._fallback.give_up(engine, error)
+        return None
 
     def _take(self, step: Callable[[Inference], None], name: str, job: Job) -> None:
         """Take one step, timed, unless one before it failed or there is no engine."""

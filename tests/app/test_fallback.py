@@ -140,6 +140,24 @@ def test_one_inference_goes_on_so_that_memory_begins_anew_once(stream_engine: Pa
         )
 
 
+def test_a_device_that_is_lost_before_the_first_run_is_given_up_like_any_other(
+    engine: Engine, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    lost = LostEngine(engine)
+
+    def no_room() -> None:
+        raise DeviceLostError("the GPU ran out of memory")
+
+    monkeypatch.setattr(lost, "new_memory", no_room)
+    with Pipeline(ScriptedSource(random_packets(5)), lost, STRICT) as pipeline:
+        scenes = list(pipeline.scenes())
+        assert pipeline.take_message() == (
+            "The GPU was lost (the GPU ran out of memory): going on with the CPU"
+        )
+    assert {scene.provider for scene in scenes} == {"CPU"}
+    assert all(scene.prediction is not None for scene in scenes)
+
+
 def test_where_the_cpu_cannot_either_the_stream_still_lives(engine: Engine) -> None:
     lost = LostEngine(engine, cpu_problem="its file is gone")
     with Pipeline(ScriptedSource(random_packets(20)), lost, EVERY_SCENE) as pipeline:
