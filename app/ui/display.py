@@ -33,6 +33,8 @@ MEANING_S, FIGURES_S, RATES_S, PREVIEW_S = 0.1, 0.2, 0.4, 0.6 / len(FILTERS)
 be read."""
 DRAW_SHARE = 0.25
 """Of the time, for the picture: on a slow machine the network needs the rest more than 60 Hz."""
+QUICK_S = 0.004
+"""A picture drawn in less leaves time for more in its tick."""
 PREVIEW_EVENTS = 100_000
 TRUTH_ROOM = 560
 """Height of the stage from which the truth has its place."""
@@ -131,11 +133,14 @@ class Display:
         if self._untaken is not None:
             self._take_scene(self._untaken)
             self._untaken = None
-        now_s = time.monotonic()
+        now_s, drawing_s = time.monotonic(), 0.0
         if now_s >= self._draw_due_s:
             self._draw_picture()
-            self._draw_due_s = now_s + (time.monotonic() - now_s) / DRAW_SHARE
+            drawing_s = time.monotonic() - now_s
+            self._draw_due_s = now_s + drawing_s / DRAW_SHARE
         self._show_position()
+        if drawing_s > QUICK_S:
+            return  # the next tick, which need not draw, has time for what changes now and then
         # One in a tick: together they would hold up the next one.
         if self._is_due("meaning", MEANING_S, now_s):
             self._show_meaning()
