@@ -314,16 +314,15 @@ def _pick_between(
 ) -> None:
     """Write which of ``classes`` leads at each pixel between four cells, the first of equals."""
     top_left, top_right, bottom_left, bottom_right = corners
-    largest = np.empty(len(right_weight), np.float32)
-    for y in range(len(bottom_weight)):
-        largest[:] = -np.inf
-        for c in classes:
-            start = top_left[c] + (bottom_left[c] - top_left[c]) * bottom_weight[y]
-            end = top_right[c] + (bottom_right[c] - top_right[c]) * bottom_weight[y]
-            for x in range(len(right_weight)):
-                value = start + (end - start) * right_weight[x]
-                if value > largest[x]:
-                    largest[x], out[y, x] = value, c
+    largest = np.full(out.shape, -np.inf, np.float32)
+    for c in classes:
+        for x in range(len(right_weight)):
+            above = top_left[c] + (top_right[c] - top_left[c]) * right_weight[x]
+            below = bottom_left[c] + (bottom_right[c] - bottom_left[c]) * right_weight[x]
+            for y in range(len(bottom_weight)):
+                value = above + (below - above) * bottom_weight[y]
+                if value > largest[y, x]:
+                    largest[y, x], out[y, x] = value, c
 
 
 @nb.njit(nogil=True, cache=True)
