@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import onnx
 import pytest
-from stream_engine import HEIGHT, WIDTH, stream_card
+from stream_engine import HEIGHT, WIDTH, stream_card, write_stream_engine
 from tiny_engine import tiny_card, tiny_module
 
 from export.backends import onnxruntime, openvino
@@ -26,6 +26,11 @@ NUM_WINDOWS = 50
 MAX_ERROR = 1e-4
 ELAPSED = {9: 2.0, 20: 5.0, 35: 40.0}
 """Strides before some windows; before the others one."""
+
+
+@pytest.fixture(scope="module")
+def stream_engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_stream_engine(tmp_path_factory.mktemp("stream_engine"), "conv_recurrent")
 
 
 @pytest.fixture(autouse=True)
@@ -165,3 +170,9 @@ def test_as_many_tokens_as_attention_heads_are_told_apart(
     found = openvino.load(path).run(grids[0])
     for name, output in onnxruntime.load(path, provider="cpu").run(grids[0]).items():
         np.testing.assert_allclose(found[name], output, atol=MAX_ERROR, rtol=0, err_msg=name)
+
+
+def test_attention_over_what_is_remembered_is_refused(tmp_path: Path) -> None:
+    path = write_stream_engine(tmp_path, "causal_transformer")
+    with pytest.raises(EngineError, match="attention .* not reliable here.*use --provider cpu"):
+        openvino.load(path)
