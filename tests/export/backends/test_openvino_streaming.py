@@ -174,5 +174,5 @@ def test_as_many_tokens_as_attention_heads_are_told_apart(
 
 def test_attention_over_what_is_remembered_is_refused(tmp_path: Path) -> None:
     path = write_stream_engine(tmp_path, "causal_transformer")
-    with pytest.raises(EngineError, match="attention .* not reliable here.*use --provider cpu"):
+    with pytest.raises(EngineError, match=r"attention .* not reliable here.*use --provider cpu"):
         openvino.load(path)
