@@ -43,7 +43,22 @@ def tiny_engine(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """tiny.onnx, its model tiny.safetensors beside it; not to be changed."""
     from tiny_engine import write_tiny_engine  # loads torch, which most tests do without
 
-    return write_tiny_engine(tmp_path_factory.mktemp("tiny_engine"))
+    path = write_tiny_engine(tmp_path_factory.mktemp("tiny_engine"))
+    _compile_kernels(path)
+    return path
+
+
+def _compile_kernels(engine_path: Path) -> None:
+    """Infer once, so that no test waits for the compiler within its time."""
+    from app.engines import load_engine
+    from app.inference import Inference
+    from events.packet import SensorSize, empty_packet
+    from events.windows import Window
+
+    engine = load_engine(engine_path, provider="cpu")
+    sensor = SensorSize(32, 24)
+    Inference(engine, sensor).infer(Window(0, empty_packet(sensor, 0, 50_000), False))
+    engine.close()
 
 
 @pytest.fixture(scope="session")
