@@ -86,6 +86,6 @@ class Inference:
         else:
             self.represent(Window(0, quiet, False))
         shape = (card.input_height, card.input_width)
-        self._letterbox.to_sensor_labels(np.zeros(shape, np.uint8))
+        self._letterbox.to_sensor_classes(np.zeros((1, *shape), np.float32))
         self._letterbox.to_sensor_image(np.zeros(shape, np.float32))
         self._grid = None

@@ -10,7 +10,6 @@ import time
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,15 +41,8 @@ class QuantileWindow:
         """Return p50 and p95; zeros while empty."""
         if not self._num_added:
             return Quantiles()
-        ordered = np.sort(self._values[: len(self)])  # numpy's own quantile takes 20 times as long
-        return Quantiles(_quantile(ordered, 0.5), _quantile(ordered, 0.95))
-
-
-def _quantile(ordered: npt.NDArray[np.float64], share: float) -> float:
-    """Return what ``share`` of sorted values lie below, linear between two."""
-    place = share * (len(ordered) - 1)
-    low = ordered[int(place)]
-    return float(low + (ordered[math.ceil(place)] - low) * (place % 1))
+        p50, p95 = np.quantile(self._values[: len(self)], (0.5, 0.95))
+        return Quantiles(float(p50), float(p95))
 
 
 class WallRate:

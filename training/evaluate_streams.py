@@ -7,12 +7,13 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any
 
+import numpy as np
 import torch
 
 from models.card import ModelCard
 from models.perception import Perception
 from training.data.dataset import DataSet, LabelledWindow, Sequential
-from training.data.streams import cut_windows
+from training.data.streams import cut_windows, window_ends
 from training.evaluate import (
     EvalConfig,
     Evaluation,
@@ -58,8 +59,7 @@ def _stretch(
     dataset: Sequential, index: int, config: EvalConfig, card: ModelCard, num_windows: int
 ) -> list[LabelledWindow]:
     """Return windows that follow each other at the card's stride, the first one whole."""
-    first = -(-card.window_us // card.stride_us)
-    ends = range(first, first + num_windows)
+    ends = window_ends(card.window_us, card.stride_us, np.ones(num_windows, np.int64))
     strides = dataset.sequence("val", index, config.seed, config.sensor, card.stride_us, ends[-1])
     return cut_windows(strides, ends, card.window_us)
 

@@ -168,13 +168,25 @@ class Stretches(Dataset[Any]):
     def _windows(
         self, dataset: Sequential, index: int, seed: int, elapsed: npt.NDArray[np.int64]
     ) -> list[LabelledWindow]:
-        stride_us, window_us = self.feed.recipe.stride_us, self.feed.recipe.window_us
-        ends = (
-            -(-window_us // stride_us) - 1 + elapsed.cumsum()
-        ).tolist()  # the first one is whole
-        sensor = SensorSize(self.shape.width, self.shape.height)
-        strides = dataset.sequence("train", index, seed, sensor, stride_us, ends[-1], augment=True)
-        return cut_windows(strides, ends, window_us)
+        recipe, sensor = self.feed.recipe, SensorSize(self.shape.width, self.shape.height)
+        ends = window_ends(recipe.window_us, recipe.stride_us, elapsed)
+        strides = dataset.sequence(
+            "train", index, seed, sensor, recipe.stride_us, ends[-1], augment=True
+        )
+        return cut_windows(strides, ends, recipe.window_us)
+
+
+def window_ends(window_us: int, stride_us: int, elapsed: npt.ArrayLike) -> list[int]:
+    """Return with which stride, from 1, each window of a stretch ends; the first one is whole.
+
+    Args:
+        window_us: Length of a window.
+        stride_us: Length of a stride.
+        elapsed: (S,) strides since the window before.
+    """
+    first = -(-window_us // stride_us)
+    ends: list[int] = (first - 1 + np.cumsum(elapsed)).tolist()
+    return ends
 
 
 def cut_windows(
