@@ -9,6 +9,7 @@ from typing import Any, Literal
 import onnx
 
 from export.calibration import Calibration
+from export.compact import store_halves, with_scales_apart
 from export.half import kept_in_float32
 from export.onnx_graph import OPSET, OPSETS, export_graph
 from export.quantize import to_int8
@@ -30,6 +31,8 @@ class Variant:
     opset: int = OPSET
     is_dynamic: bool = False
     """Whether batch and input size stay open."""
+    is_compact: bool = False
+    """Whether an fp32 engine keeps weights in half precision where that loses nothing."""
     budget: float | None = None
     """Largest error that int8 in one layer may bring; None is the target's: see export.qdq."""
 
@@ -38,6 +41,8 @@ class Variant:
             raise ValueError(f"opset must be one of {OPSETS}, got {self.opset}")
         if self.budget is not None and not self.budget > 0:
             raise ValueError(f"the budget must be above 0, got {self.budget}")
+        if self.is_compact and self.precision != "fp32":
+            raise ValueError(f"only fp32 engines are made compact, got {self.precision}")
         if self.float_precision == "fp16" != self.precision and self.opset < FIRST_HALF_SCALES:
             raise ValueError(
                 f"int8 for TensorRT needs opset {FIRST_HALF_SCALES} or 20, got {self.opset}"
@@ -86,8 +91,11 @@ def build_variant(
     if variant.is_dynamic:
         card = replace(card, is_dynamic=True, size_multiple=module.encoder.strides[-1])
     card = replace(card, precision=variant.float_precision)
-    model = export_graph(module, card, opset=variant.opset)
+    exported = with_scales_apart(module) if variant.is_compact else module
+    model = export_graph(exported, card, opset=variant.opset)
     made: dict[str, Any] = {"opset": variant.opset}
+    if variant.is_compact:
+        made["kept_as_fp16"] = round(store_halves(model), 4)
     if variant.float_precision == "fp16":
         made["kept_in_fp32"] = kept_in_float32(model)
     report = dict(made)

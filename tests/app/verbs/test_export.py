@@ -55,6 +55,19 @@ def test_an_engine_that_agrees_is_written_with_its_card(
     assert "exists" in capsys.readouterr().err
 
 
+def test_an_engine_can_keep_its_weights_in_half_precision(
+    recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    model, out = tmp_path / "half.safetensors", tmp_path / "x.onnx"
+    save_model(model, tiny_module(tiny_card()).half().float(), tiny_card())
+    arguments = ["export", str(model), "-o", str(out), "--recording", str(recording)]
+    assert main([*arguments, "--windows", "2", "--compact"]) == 0
+    share = read_card(out).provenance["export"]["kept_as_fp16"]
+    assert f"{share:.1%} of the weights lose nothing in half precision" in capsys.readouterr().err
+    assert main(["export", str(out), "--check", "--model", str(model), "--compact"]) == 1
+    assert "--compact is of an engine to write" in capsys.readouterr().err
+
+
 def test_an_engine_can_take_another_size_of_input(
     model: Path, recording: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
