@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +15,13 @@ from events.representations.letterbox import Letterbox
 from models.card import ModelCard
 from models.decode import decode
 from models.perception import Perception
+from models.results import Prediction
 from training.data.batch import Vocabulary
 from training.data.dataset import DataSet, LabelledWindow
 from training.metrics import AbsoluteRelativeError, DepthErrors, IntersectionOverUnion, TopK
+
+Predict = Callable[[list[LabelledWindow]], list[Prediction]]
+"""Says what each window shows, knowing of no other."""
 
 NUM_FOR_MEAN_DEPTH = 64
 """Training windows whose mean depth is the constant that a model must beat."""
@@ -50,10 +54,8 @@ class Evaluation:
         self.abs_rel = AbsoluteRelativeError(mean_depth_m)
         self.depth_errors = DepthErrors()
 
-    def add(self, window: LabelledWindow, outputs: dict[str, Any]) -> None:
-        """Count one window and the raw outputs, as numpy arrays with a batch of one."""
-        letterbox = Letterbox(window.packet.sensor, self.card.input_height, self.card.input_width)
-        prediction = decode(self.card, outputs, letterbox)
+    def add(self, window: LabelledWindow, prediction: Prediction) -> None:
+        """Count one window and what was said of it."""
         self.num += 1
         label = self.vocabulary.recognition.get(window.label or "", -1)
         if prediction.recognition is not None and label >= 0:
@@ -85,13 +87,21 @@ class Evaluation:
 
 
 def evaluate(
-    module: Perception,
+    predict: Predict,
     card: ModelCard,
     dataset: DataSet,
     config: EvalConfig,
     report: Callable[[int, int], None],
 ) -> dict[str, Any]:
-    """Return the figures of ``module`` on a data set's held-out split."""
+    """Return the figures of a model or engine on a data set's held-out split.
+
+    Args:
+        predict: Of a model, ``partial(predictions, module, card)``.
+        card: What it says, and of windows how long.
+        dataset: Has a held-out split.
+        config: Which windows.
+        report: Told how many of how many windows are done.
+    """
     indices = held_out_indices(dataset, config)
     evaluation = Evaluation(card, dataset, mean_depth_m(dataset, config, card.window_us))
     for first in range(0, len(indices), config.batch_size):
@@ -99,8 +109,8 @@ def evaluate(
             dataset.window("val", index, config.seed, config.sensor, card.window_us)
             for index in indices[first : first + config.batch_size]
         ]
-        for window, outputs in zip(windows, infer(module, card, windows), strict=True):
-            evaluation.add(window, outputs)
+        for window, prediction in zip(windows, predict(windows), strict=True):
+            evaluation.add(window, prediction)
         report(min(first + config.batch_size, len(indices)), len(indices))
     return evaluation.result()
 
@@ -113,17 +123,24 @@ def held_out_indices(dataset: DataSet, config: EvalConfig) -> list[int]:
 
 
 @torch.inference_mode()
-def infer(
+def predictions(
     module: Perception, card: ModelCard, windows: list[LabelledWindow]
-) -> list[dict[str, Any]]:
-    """Return the raw outputs for each window alone, as numpy arrays with a batch of one."""
-    outputs = {
-        task: value.float().cpu().numpy()
-        for task, value in module(network_input(module, card, windows)).items()
-    }
+) -> list[Prediction]:
+    """Return what a network says of each window alone."""
+    outputs = module(network_input(module, card, windows))
     return [
-        {task: value[i : i + 1] for task, value in outputs.items()} for i in range(len(windows))
+        decode_window(card, {task: value[i : i + 1] for task, value in outputs.items()}, window)
+        for i, window in enumerate(windows)
     ]
+
+
+def decode_window(
+    card: ModelCard, outputs: Mapping[str, Tensor], window: LabelledWindow
+) -> Prediction:
+    """Return what raw outputs with a batch of one mean, at the pixels of the window's sensor."""
+    letterbox = Letterbox(window.packet.sensor, card.input_height, card.input_width)
+    arrays = {task: value.float().cpu().numpy() for task, value in outputs.items()}
+    return decode(card, arrays, letterbox)
 
 
 def network_input(module: Perception, card: ModelCard, windows: list[LabelledWindow]) -> Tensor:

@@ -12,15 +12,17 @@ import torch
 
 from models.card import ModelCard
 from models.perception import Perception
+from models.results import Prediction
 from training.data.dataset import DataSet, LabelledWindow, Sequential
 from training.data.streams import cut_windows, window_ends
 from training.evaluate import (
     EvalConfig,
     Evaluation,
+    decode_window,
     held_out_indices,
-    infer,
     mean_depth_m,
     network_input,
+    predictions,
 )
 
 
@@ -50,7 +52,7 @@ def evaluate_streams(
     for done, index in enumerate(indices, 1):
         windows = _stretch(dataset, index, config, card, num_windows)
         remembering.add(windows[-1], _last_of_stream(module, card, windows))
-        forgetting.add(windows[-1], infer(module, card, windows[-1:])[0])
+        forgetting.add(windows[-1], predictions(module, card, windows[-1:])[0])
         report(done, len(indices))
     return {"remembering": remembering.result(), "forgetting": forgetting.result()}
 
@@ -67,9 +69,10 @@ def _stretch(
 @torch.inference_mode()
 def _last_of_stream(
     module: Perception, card: ModelCard, windows: list[LabelledWindow]
-) -> dict[str, Any]:
+) -> Prediction:
     """Return what is said of the last window of a stream."""
     events_SCHW = network_input(module, card, windows)
     elapsed = torch.ones(1, len(windows), device=events_SCHW.device)
     outputs = module.forward_sequence(events_SCHW[None], elapsed)
-    return {task: value[:, -1].float().cpu().numpy() for task, value in outputs.items()}
+    last = {task: value[:, -1] for task, value in outputs.items()}
+    return decode_window(card, last, windows[-1])

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
+from functools import partial
 
 import numpy as np
 import pytest
@@ -10,10 +10,11 @@ from tiny_engine import tiny_card, tiny_module
 
 from events.packet import SensorSize
 from models.card import ModelCard
+from models.results import Prediction
 from training.data.batch import Vocabulary
 from training.data.catalogue import joint_labels, load_dataset
 from training.data.dataset import LabelledWindow
-from training.evaluate import EvalConfig, Evaluation, evaluate
+from training.evaluate import EvalConfig, Evaluation, decode_window, evaluate, predictions
 
 SENSOR = SensorSize(96, 64)
 
@@ -28,18 +29,19 @@ def card_for_synthetic() -> ModelCard:
     )
 
 
-def oracle(window: LabelledWindow, card: ModelCard, vocabulary: Vocabulary) -> dict[str, Any]:
-    """Raw outputs that say the truth, at the input's full resolution."""
+def oracle(window: LabelledWindow, card: ModelCard, vocabulary: Vocabulary) -> Prediction:
+    """What raw outputs mean that say the truth, at the input's full resolution."""
     assert window.class_ids is not None
     assert window.depth_m is not None
     label = vocabulary.recognition[window.label or ""]
     ids = vocabulary.segmentation[window.class_ids]
-    return {
+    outputs = {
         "recognition": 9 * np.eye(len(card.recognition_labels), dtype=np.float32)[[label]],
         "segmentation": 9
         * np.eye(len(card.segmentation_labels), dtype=np.float32)[ids].transpose(2, 0, 1)[None],
         "depth": window.depth_m[None, None],
     }
+    return decode_window(card, {task: torch.from_numpy(a) for task, a in outputs.items()}, window)
 
 
 def test_the_truth_scores_in_full_and_a_constant_is_worse() -> None:
@@ -58,12 +60,12 @@ def test_the_truth_scores_in_full_and_a_constant_is_worse() -> None:
 
 def test_a_model_is_measured_on_as_many_windows_as_asked_and_always_the_same() -> None:
     card = card_for_synthetic()
-    module = tiny_module(card)
+    predict = partial(predictions, tiny_module(card), card)
     config = EvalConfig(sensor=SENSOR, num_windows=3, batch_size=2)
     seen: list[tuple[int, int]] = []
     dataset = load_dataset("synthetic")
-    figures = evaluate(module, card, dataset, config, lambda *now: seen.append(now))
-    again = evaluate(module, card, dataset, config, lambda *now: None)
+    figures = evaluate(predict, card, dataset, config, lambda *now: seen.append(now))
+    again = evaluate(predict, card, dataset, config, lambda *now: None)
     assert figures == again
     assert figures["num_windows"] == 3
     assert seen == [(2, 3), (3, 3)]
@@ -74,7 +76,7 @@ def test_a_model_is_measured_on_as_many_windows_as_asked_and_always_the_same() -
 def test_a_model_without_a_data_sets_labels_has_no_figure_for_them() -> None:
     card = replace(tiny_card(("depth",)), recognition_labels=(), segmentation_labels=())
     figures = evaluate(
-        tiny_module(card), card, load_dataset("synthetic"),
+        partial(predictions, tiny_module(card), card), card, load_dataset("synthetic"),
         EvalConfig(sensor=SENSOR, num_windows=1), lambda *now: None,
     )  # fmt: skip
     assert {"num_windows", "abs_rel", "abs_rel_of_mean", "rmse_m", "delta1_percent"} <= set(figures)

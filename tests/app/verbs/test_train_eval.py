@@ -1,12 +1,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from tiny_engine import tiny_card, tiny_module
 
 from app.cli import main
-from models.model_file import load_card
+from export.onnx_graph import write_onnx
+from models.model_file import load_card, save_model
+from training.data.catalogue import joint_labels, load_dataset
 
 TINY = [
     "--stages.0.steps", "2", "--stages.0.batch-size", "2", "--stages.0.height", "32",
@@ -58,6 +62,43 @@ def test_bad_use_is_one_line(
     error = capsys.readouterr().err
     assert says in error
     assert error.count("\n") == 1
+
+
+def test_an_engine_scores_as_its_model_does(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    recognition, segmentation = joint_labels([load_dataset("synthetic")])
+    card = replace(
+        tiny_card(), recognition_labels=recognition, segmentation_labels=segmentation
+    )  # fmt: skip
+    module = tiny_module(card)
+    save_model(tmp_path / "x.safetensors", module, card)
+    write_onnx(module, card, tmp_path / "x.onnx")
+    options = ["synthetic", "--max-windows", "3", "--sensor", "96x64", "--json"]
+    figures = []
+    for suffix in ("safetensors", "onnx"):
+        assert main(["eval", str(tmp_path / f"x.{suffix}"), *options]) == 0
+        figures.append(json.loads(capsys.readouterr().out)["synthetic"])
+    of_model, of_engine = figures
+    assert of_engine.keys() == of_model.keys()
+    for name in ("num_windows", "top1_percent", "miou_percent", "abs_rel"):
+        assert of_engine[name] == pytest.approx(of_model[name], rel=1e-3), name
+
+    for name, option in {"x.onnx": "--probe", "x.safetensors": "--provider=cpu"}.items():
+        assert main(["eval", str(tmp_path / name), *options, option]) == 1
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+@pytest.mark.parametrize("change", [{"is_streaming": True}, {"tasks": ()}])
+def test_an_engine_whose_windows_cannot_be_judged_alone_is_measured_by_its_model(
+    change: dict[str, object], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heads = {"recognition_labels": (), "segmentation_labels": ()} if "tasks" in change else {}
+    temporal = {"temporal": {"kind": "conv_recurrent"}} if "is_streaming" in change else {}
+    card = replace(tiny_card(), **change, **heads, **temporal)
+    write_onnx(tiny_module(card), card, tmp_path / "x.onnx")
+    assert main(["eval", str(tmp_path / "x.onnx"), "synthetic", "--max-windows", "1"]) == 1
+    assert "measure the .safetensors that it was made of" in capsys.readouterr().err
 
 
 def test_any_data_set_is_drawn_where_the_command_line_says(
