@@ -43,6 +43,7 @@ def load_engine(
     progress: Progress = lambda line: None,
     *,
     input_size: tuple[int, int] | None = None,
+    is_live: bool = True,
 ) -> Engine:
     """Load an engine by its file's suffix; None is the one that ships with Saccade.
 
@@ -52,6 +53,8 @@ def load_engine(
             or at another input size, which was not measured, CUDA where it can run, else the CPU.
         progress: Told what takes long, such as that measurement.
         input_size: Width and height, for an engine that takes any; None is its card's.
+        is_live: Whether it must keep up; where windows wait for it, "auto" takes no sibling that
+            is less exact or sees less.
 
     Raises:
         EngineError: no backend knows the suffix, or the file cannot be honoured.
@@ -61,7 +64,7 @@ def load_engine(
         names = " or ".join(f"*{suffix}" for suffix in BACKENDS)
         raise EngineError(f"{path} is not an engine: expected a file named {names}")
     if path.suffix == ".onnx":
-        return _load_onnx(path, provider, progress, input_size)
+        return _load_onnx(path, provider, progress, input_size, is_live)
     backend = cast(Backend, importlib.import_module(BACKENDS[path.suffix]))
     if input_size is not None:
         return backend.load(path, provider=provider, input_size=input_size)
@@ -86,7 +89,11 @@ def provider_problems() -> dict[str, str]:
 
 
 def _load_onnx(
-    path: Path, provider: str, progress: Progress, input_size: tuple[int, int] | None
+    path: Path,
+    provider: str,
+    progress: Progress,
+    input_size: tuple[int, int] | None,
+    is_live: bool,
 ) -> Engine:
     mixed = runtime_problem()
     try:
@@ -97,21 +104,23 @@ def _load_onnx(
     from export.providers.provider import TITLES, problem
 
     if provider == "auto" and input_size is None:
-        return _load_fastest(path, notes, progress)
+        return _load_best(path, notes, progress, is_live)
     if provider == "openvino" and (reason := problem(provider)):
         notes = (*notes, f"{TITLES[provider]} cannot be used ({reason}): running on the CPU")
         provider = "cpu"
     return _load_on(path, provider, notes, progress, input_size)
 
 
-def _load_fastest(path: Path, notes: tuple[str, ...], progress: Progress) -> Engine:
+def _load_best(path: Path, notes: tuple[str, ...], progress: Progress, is_live: bool) -> Engine:
     """Load what was measured to be best here; at once where there is nothing to choose from."""
-    from export.family import family
+    from export.family import family, most_exact
 
-    members = family(path)
+    members = family(path) if is_live else most_exact(family(path))
     providers = usable_providers(members[0].card)
-    if members[0].card.input != "grid" or len(members) * len(providers) == 1:
+    if members[0].card.input != "grid":
         return _load_on(path, "auto", notes, progress)
+    if len(members) * len(providers) == 1:
+        return _load_on(members[0].path, "auto", notes, progress)
     from export.choice import choose
 
     def load(file: Path, name: str) -> Engine:

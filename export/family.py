@@ -6,6 +6,7 @@ their cards say the same but for input size and precision. Who names a sibling g
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -41,6 +42,15 @@ def family(path: Path) -> list[Member]:
             if sibling.stem.startswith(path.stem + MARK):
                 members += _sibling(sibling, members[0].card)
     return sorted(members, key=lambda member: -member.card.input_width * member.card.input_height)
+
+
+def most_exact(members: Sequence[Member]) -> list[Member]:
+    """Return those to choose from where nothing has to keep up: exact, with the largest input.
+
+    Where none is exact, all of the largest.
+    """
+    exact = [member for member in members if member.card.precision == "fp32"] or members
+    return [member for member in exact if member.size == exact[0].size]
 
 
 def _sibling(path: Path, card: ModelCard) -> list[Member]:

@@ -76,7 +76,7 @@ def _film(args: argparse.Namespace) -> int:
     output = args.output or DEFAULT_OUTPUT
     check_suffix(output, "the film", ".mp4")
     check_writable(output, overwrite=args.overwrite or args.output is None)
-    engine = load_engine(args.engine, args.provider, say)
+    engine = load_engine(args.engine, args.provider, say, is_live=False)
     if not engine.card.tasks:
         engine.close()
         raise UserError(

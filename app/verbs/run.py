@@ -82,7 +82,9 @@ def run(args: argparse.Namespace) -> int:
     from events.windows import WindowConfig
 
     source = open_source(args.input, args.sensor, in_child=args.capture_process)
-    engine = load_engine(args.engine, args.provider, say, input_size=args.input_size)
+    engine = load_engine(
+        args.engine, args.provider, say, input_size=args.input_size, is_live=source.is_live
+    )
     noted = engine.notes
     for note in noted:
         say(note)

@@ -1,15 +1,21 @@
 from __future__ import annotations
 
+import shutil
 import sys
 import types
+from dataclasses import replace
 from pathlib import Path
 
+import onnx
 import pytest
+from tiny_engine import tiny_card
 
 from app import engines
 from app.engines import default_engine_path, load_engine
 from export import choice
 from export.backends.backend import EngineError
+from export.choice import Choice
+from export.onnx_graph import write_model
 
 
 def test_an_engine_is_loaded_by_its_suffix(tiny_engine: Path) -> None:
@@ -42,6 +48,23 @@ def test_auto_measures_once_and_says_what_it_picked(
     assert len(lines) == 2
     assert load_engine(tiny_engine, "auto", lines.append).notes == first.notes
     assert len(lines) == 2
+
+
+def test_what_must_keep_up_may_be_less_exact_and_what_is_waited_for_is_not(
+    tiny_engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    monkeypatch.setattr(choice, "NUM_WINDOWS", 2)
+    # Whichever is faster here, as if the exact one did not keep up.
+    monkeypatch.setattr(Choice, "picked", property(lambda made: made.trials[-1]))
+    monkeypatch.setattr(engines, "usable_providers", lambda card: ["cpu"])
+    path = tmp_path / "tiny.onnx"
+    shutil.copy(tiny_engine, path)
+    half = replace(tiny_card(), precision="fp16")
+    write_model(onnx.load(tiny_engine), half, tmp_path / "tiny@fp16.onnx")
+    assert load_engine(path).card.precision == "fp16"
+    exact = load_engine(path, is_live=False)
+    assert (exact.card.precision, exact.notes) == ("fp32", ()), "there was nothing to measure"
 
 
 def test_a_provider_that_is_not_installed_leaves_the_engine_to_the_cpu_with_a_note(

@@ -20,7 +20,7 @@ from export import choice
 from export.backends import onnxruntime, openvino
 from export.backends.backend import DeviceLostError, Engine, EngineError, Outputs
 from export.choice import Choice, Trial, choose, remembered
-from export.family import family
+from export.family import Member, family, most_exact
 from export.libraries import is_installed
 from export.onnx_card import read_card
 from export.onnx_graph import write_model, write_onnx
@@ -216,6 +216,15 @@ def test_a_family_is_told_by_name_and_by_card(two_sizes: Path) -> None:
     assert [member.size for member in family(two_sizes)] == [(192, 128), (96, 64)]
     alone = two_sizes.with_name("tiny@192x128.onnx")
     assert [member.path for member in family(alone)] == [alone]
+
+
+def test_where_nothing_must_keep_up_the_most_exact_are_chosen_from(two_sizes: Path) -> None:
+    large, small = family(two_sizes)
+    assert most_exact([large, small]) == [large]
+    halved = Member(large.path, dataclasses.replace(large.card, precision="fp16"))
+    assert most_exact([halved, large, small]) == [large]
+    assert most_exact([halved, small]) == [small], "exact goes before large"
+    assert most_exact([halved]) == [halved]
 
 
 def test_the_largest_that_keeps_up_is_picked(
