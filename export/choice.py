@@ -79,6 +79,12 @@ class Choice:
     stride_ms: float
 
     @property
+    def able(self) -> list[Trial]:
+        """Those that agree and keep up."""
+        most_ms = HEADROOM * self.stride_ms
+        return [trial for trial in self.trials if not trial.failure and trial.run_ms <= most_ms]
+
+    @property
     def picked(self) -> Trial:
         """The fastest exact one that keeps up at the largest size where any does.
 
@@ -86,8 +92,7 @@ class Choice:
         those nearly as fast it is the plainest, a family's own file before its siblings, then the
         last provider tried: a tie must not be decided by what else the machine did meanwhile.
         """
-        passed = [trial for trial in self.trials if not trial.failure]
-        able = [trial for trial in passed if trial.run_ms <= HEADROOM * self.stride_ms]
+        passed, able = [trial for trial in self.trials if not trial.failure], self.able
         area = max((trial.size[0] * trial.size[1] for trial in able), default=0)
         best = [trial for trial in able if trial.size[0] * trial.size[1] == area]
         exact = [trial for trial in best if trial.precision == "fp32"]
@@ -152,21 +157,27 @@ def _measure(
 ) -> Choice:
     stride_ms = members[0].card.stride_us / 1e3
     trials: list[Trial] = []
+
+    def made() -> Choice:
+        return Choice(trials=tuple(trials), stride_ms=stride_ms)
+
     for size in dict.fromkeys(member.size for member in members):
         alike = [member for member in members if member.size == size]
-        exact = next((member for member in alike if member.card.precision == "fp32"), alike[0])
-        grids = list(grids_of(SyntheticSource(seed=0), exact.card, NUM_WINDOWS))
-        reference = load(exact.path, "cpu")
+        alike.sort(key=lambda member: member.card.precision != "fp32")  # exact ones first
+        grids = list(grids_of(SyntheticSource(seed=0), alike[0].card, NUM_WINDOWS))
+        reference = load(alike[0].path, "cpu")
         for member in alike:
+            if member.card.precision != "fp32" and made().able:
+                break  # others would be faster still, and less exact
             for name in providers:
                 progress(f"measuring {member.path.name} on {TITLES[name]}, once on this machine")
                 trials.append(_try(member, name, load, reference, grids))
         reference.close()
-        if any(not t.failure and t.run_ms <= HEADROOM * stride_ms for t in trials):
+        if made().able:
             break  # smaller ones would be faster still, and see less
     if all(trial.failure for trial in trials):
         raise EngineError(f"nothing here runs {members[0].path}: {trials[-1].failure}")
-    return Choice(trials=tuple(trials), stride_ms=stride_ms)
+    return made()
 
 
 def _try(member: Member, name: str, load: Load, reference: Engine, grids: Sequence[Grid]) -> Trial:

@@ -320,10 +320,11 @@ def test_of_equals_a_familys_own_file_goes_before_its_siblings(name: str) -> Non
         assert Choice(stride_ms=stride_ms, trials=trials).picked == trials[1]
 
 
-def test_two_members_of_one_size_are_both_measured_and_the_exact_one_is_picked(
-    tiny_engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("keeps_up", [True, False])
+def test_a_lossy_sibling_is_measured_only_where_no_exact_one_keeps_up(
+    tiny_engine: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, keeps_up: bool
 ) -> None:
-    monkeypatch.setattr(choice, "HEADROOM", 1e6)  # however busy this machine is
+    monkeypatch.setattr(choice, "HEADROOM", 1e6 if keeps_up else 1e-6)  # however busy it is here
     shutil.copy(tiny_engine, tmp_path / "tiny.onnx")
     half = dataclasses.replace(tiny_card(), precision="fp16")
     write_model(onnx.load(tiny_engine), half, tmp_path / "tiny@fp16.onnx")
@@ -334,9 +335,9 @@ def test_two_members_of_one_size_are_both_measured_and_the_exact_one_is_picked(
             return PlayedGpu(super().load(path, name), name, run_s=run_s)
 
     made = picked(SlowExact(), tmp_path / "tiny.onnx", ("cpu",))
-    assert [trial.file for trial in made.trials] == ["tiny.onnx", "tiny@fp16.onnx"]
-    assert made.trials[1].run_ms < made.trials[0].run_ms
-    assert made.picked.file == "tiny.onnx"
+    files = ["tiny.onnx"] if keeps_up else ["tiny.onnx", "tiny@fp16.onnx"]
+    assert [trial.file for trial in made.trials] == files
+    assert made.picked.file == files[-1]
 
 
 @pytest.mark.parametrize(
