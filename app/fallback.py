@@ -6,6 +6,7 @@ import logging
 import threading
 from collections.abc import Callable
 
+from app.priority import give_way
 from export.backends.backend import DeviceLostError, Engine
 
 logger = logging.getLogger(__name__)
@@ -68,6 +69,7 @@ class Fallback:
         self._is_settled.wait()
 
     def _load(self, engine: Engine) -> None:
+        give_way()
         try:
             self._stand_ins[engine] = engine.on_cpu()
         except Exception as error:  # where a thread ends: all of it is for the user

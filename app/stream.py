@@ -14,6 +14,7 @@ from app.counters import Counters
 from app.fallback import Fallback
 from app.latest import Latest
 from app.lifecycle import Lifecycle
+from app.priority import give_way
 from app.reader import Reader, ReaderControls
 from app.scene import PipelineState, Scene
 from app.stages import Job, Stages
@@ -211,12 +212,14 @@ class Stream:
 
     def _serve(self, number: int, step: Callable[[Job], None]) -> None:
         """Take what comes into one mailbox a step further, into the next one."""
+        give_way()
         for item in self._items(self.mailboxes[number]):
             if isinstance(item, Job):
                 step(item)
             self._pass_on(item, self.mailboxes[number + 1])
 
     def _finish(self) -> None:
+        give_way()
         for item in self._items(self.mailboxes[-1]):
             if isinstance(item, Job):
                 self._publish(self._stages.decode(item))

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from app.engines import provider_problems
 from app.latest import Latest
+from app.priority import give_way
 from export.backends.backend import Engine
 
 LoadEngine = Callable[[Path | None, str, Callable[[str], None]], Engine]
@@ -101,6 +102,7 @@ class EngineLoader:
 
     def _loaded(self, request: _Request, path: Path | None, provider: str) -> Loaded:
         """Load in the request's thread."""
+        give_way()  # as will the runtime's own threads
         lines: list[str] = []
 
         def tell(line: str) -> None:

@@ -23,7 +23,7 @@ from export.backends.backend import Engine
 EVERY_SCENE = PipelineConfig(keeps_every_scene=True)
 
 
-def wait_until(condition: Callable[[], object], timeout_s: float = 5.0) -> None:
+def wait_until(condition: Callable[[], object], timeout_s: float = 20.0) -> None:
     deadline_s = time.monotonic() + timeout_s
     while not condition():
         assert time.monotonic() < deadline_s, "waited too long"
