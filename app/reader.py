@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.counters import Counters
@@ -70,9 +70,12 @@ class Reader:
             kept = step.apply(kept)
         self._counters.count_packet(packet, kept)
         self.surface.add(kept)
-        for window in self._windower.push(kept):
-            self._counters.count_window_asked()
-            self._emit(window, received_s)
+        self._emit_all(self._windower.push(kept), received_s)
+        self._counters.num_gathered = self._windower.num_gathered
+
+    def show_so_far(self) -> None:
+        """Emit what there is of a first window: the stream stands still, and somebody looks."""
+        self._emit_all(self._windower.so_far(), time.monotonic())
 
     def record(self, packet: EventPacket) -> None:
         """Pass one packet to the recorder only."""
@@ -88,7 +91,10 @@ class Reader:
 
     def finish(self) -> None:
         """Emit the last, partial window: the stream has ended."""
-        for window in self._windower.finish():
-            self._counters.count_window_asked()
-            self._emit(window, time.monotonic())
+        self._emit_all(self._windower.finish(), time.monotonic())
         self._windower = Windower(self._config)
+
+    def _emit_all(self, windows: Sequence[Window], received_s: float) -> None:
+        for window in windows:
+            self._counters.count_window_asked()
+            self._emit(window, received_s)

@@ -177,6 +177,8 @@ class Stream:
             else:
                 with self._trace.span("window"):
                     reader.take(packet)
+                    if self._lifecycle.state is PipelineState.PAUSED:
+                        reader.show_so_far()
             self._trace.counter("Mev/s", self.counters.event_rate / 1e6)
             self._trace.counter("backlog events", source.status.backlog_events)
         if not self._stopping.is_set():

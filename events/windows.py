@@ -7,6 +7,7 @@ Every event is in at least one window as long as the stride is not longer than t
   events' time in no window yet, the next window follows as a partial one.
 - Count windows start every ``stride_events`` events and wait for ``length_events`` of them: in a
   quiet scene none come. When a segment ends, events that were in no window follow as a partial one.
+  Who looks at a stream that stands still can have the first one's events as far as they came.
 - With a stride longer than the window, events in the gaps are in no window: that was asked for.
 
 A segment is a run of touching packets of one sensor; a packet that starts elsewhere ends it.
@@ -133,6 +134,12 @@ class Windower:
         self._covered_us = 0
         self._num_covered = 0
         self._num_to_skip = 0
+        self._is_first = True
+
+    @property
+    def num_gathered(self) -> int:
+        """Events that the next count window has so far; 0 for time windows."""
+        return len(self._buffer) if self.config.length_us is None else 0
 
     def push(self, packet: EventPacket) -> list[Window]:
         """Return the windows that ``packet`` completes, oldest first; a jump finishes what was."""
@@ -164,9 +171,16 @@ class Windower:
         self._last_packet = None
         return windows
 
+    def so_far(self) -> list[Window]:
+        """Return a segment's first count window as far as its events came; it goes on unchanged."""
+        if self.num_gathered and self._is_first:
+            return [self._count_window(self.num_gathered, is_partial=True)]
+        return []
+
     def _begin(self, packet: EventPacket) -> None:
         """Set the clock to the segment that ``packet`` opens."""
         self._num_segments += 1
+        self._is_first = True
         self._num_covered = self._num_to_skip = 0
         self._segment_start_us = self._covered_us = self._next_start_us = packet.start_us
         length_us, stride_us = self.config.length_us, self.config.stride_us
@@ -212,6 +226,7 @@ class Windower:
             if self._num_to_skip or len(self._buffer) < length:
                 return windows
             windows.append(self._count_window(length))
+            self._is_first = False
             self._num_to_skip = stride or length
             self._num_covered = max(length - self._num_to_skip, 0)
 

@@ -7,6 +7,8 @@ import numpy.typing as npt
 
 NUM_BINS = 480
 LIVE_SPAN_US = 60_000_000
+LEAST_SPAN_US = 1_000
+"""A window of events that all came at once has no rate."""
 
 
 class RateHistory:
@@ -41,7 +43,8 @@ class RateHistory:
         last = int(np.ceil((end_us - self.start_us) / self.bin_us))
         first, last = max(first, 0), min(max(last, first + 1), NUM_BINS)
         part = self.rates[first:last]
-        part[np.isnan(part) if only_gaps else slice(None)] = num_events * 1e6 / (end_us - start_us)
+        rate = num_events * 1e6 / max(end_us - start_us, LEAST_SPAN_US)
+        part[np.isnan(part) if only_gaps else slice(None)] = rate
 
     def _advance(self, now_us: int) -> None:
         if (
