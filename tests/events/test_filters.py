@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import datetime
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -26,7 +27,7 @@ START_US = 1_700_000_000_000_000
 CONFIGS: tuple[FilterConfig, ...] = (
     BackgroundActivityConfig(),
     RefractoryConfig(),
-    HotPixelsConfig(learn_us=300, ratio=1, min_rate_hz=0),
+    HotPixelsConfig(learn_us=300, ratio=1, min_rate_hz=0),  # so that some pixels of noise are hot
 )
 
 
@@ -169,23 +170,13 @@ def test_a_preview_says_what_would_go() -> None:
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (
-            lambda: BackgroundActivityConfig(duration_us=0),
-            "duration_us must lie between 1 and 10,000,000, got 0",
-        ),
-        (
-            lambda: RefractoryConfig(period_us=-5),
-            "period_us must lie between 1 and 10,000,000, got -5",
-        ),
-        (
-            lambda: HotPixelsConfig(learn_us=0),
-            "learn_us must lie between 100 and 60,000,000, got 0",
-        ),
+        (lambda: BackgroundActivityConfig(duration_us=0), "duration_us .* 10,000,000, got 0"),
+        (lambda: RefractoryConfig(period_us=-5), "period_us must lie between 1 and .*, got -5"),
+        (lambda: HotPixelsConfig(learn_us=0), "learn_us must lie between 100 and .*, got 0"),
         (lambda: HotPixelsConfig(ratio=0.5), "ratio must lie between 1 and 1,000,000, got 0.5"),
-        (
-            lambda: HotPixelsConfig(min_rate_hz=-1),
-            "min_rate_hz must lie between 0 and 1,000,000, got -1",
-        ),
+        (lambda: HotPixelsConfig(min_rate_hz=-1), "min_rate_hz must lie between 0 and .*, got -1"),
+        (lambda: HotPixelsConfig(ratio=math.nan), "ratio .*, got nan"),
+        (lambda: RefractoryConfig(period_us=10**15), "period_us .*, got 1000000000000000"),
     ],
 )
 def test_settings_that_make_no_sense_are_refused(make: object, message: str) -> None:
