@@ -64,7 +64,7 @@ def filters_of(args: argparse.Namespace) -> Sequence[FilterConfig]:
     try:
         return chosen_filters(args.filters)
     except ValueError as error:
-        raise UserError(f"--filter: {error}") from None
+        raise UserError(str(error)) from None
 
 
 def windows_of(args: argparse.Namespace, card: ModelCard) -> WindowConfig:

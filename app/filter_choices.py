@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, fields, replace
+from dataclasses import asdict, dataclass, replace
 
 from events.filters import (
     LIMITS,
@@ -63,7 +63,7 @@ def chosen_filters(texts: Iterable[str]) -> Sequence[FilterConfig]:
 def _with_values(name: str, text: str) -> FilterConfig:
     """Return a filter's configuration with what "KEY=VALUE,..." says."""
     config = FILTERS[name].config
-    defaults = {field.name: getattr(config, field.name) for field in fields(config)}
+    defaults = asdict(config)
     values: dict[str, float] = {}
     for part in filter(None, text.split(",")):
         key, _, value = part.partition("=")
@@ -85,12 +85,8 @@ def _with_values(name: str, text: str) -> FilterConfig:
 
 
 def described_filters() -> str:
-    """Return every filter's name with its values unless told otherwise."""
+    """Return every filter as it can be asked for, with its values unless told otherwise."""
     return "; ".join(
-        f"{name}:"
-        + ",".join(
-            f"{field.name}={getattr(choice.config, field.name):g}"
-            for field in fields(choice.config)
-        )
+        f"{name}:" + ",".join(f"{key}={value}" for key, value in asdict(choice.config).items())
         for name, choice in FILTERS.items()
     )

@@ -203,7 +203,10 @@ class Pipeline:
         if self._stream is None or source is None:
             return
         if self.state is PipelineState.PAUSED:
-            look_back_us = self._span_us(self.windows.length_us, self.windows.length_events)
+            windows = self.windows
+            look_back_us = self._span_us(windows.length_us, windows.length_events)
+            if windows.length_us is None:  # then a window may do with what there is before
+                look_back_us = min(look_back_us, max(t_us - source.start_us, 0))
             source.seek(t_us - look_back_us, look_back_us)
         else:
             source.seek(t_us)

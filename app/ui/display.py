@@ -290,6 +290,8 @@ class Display:
         stats = self._session.stats()
         if self._scene is None and self._session.engine is not None:
             self._parts.right.show_waiting(self._waiting_text(stats))
+        if self._history is not None:
+            self._history.follow(stats.clock_us, stats.filtered_rate)
         self._parts.hud.show_stats(stats)
         self._parts.left.show_rates(stats.event_rate, stats.filtered_rate)
         if stats.provider:
@@ -303,7 +305,7 @@ class Display:
         """Return what the first prediction waits for: the engine, or in a quiet scene events."""
         num_events = self._session.windows.length_events
         if num_events and not stats.windows_asked_per_s:
-            return f"{stats.num_gathered:,} of {num_events:,} events of the first window came"
+            return f"{stats.num_gathered:,} of {num_events:,} events came"
         return f"preparing the first window… {time.monotonic() - self._opened_s:.0f} s"
 
     def _show_notes(self) -> None:
@@ -330,12 +332,14 @@ class Display:
     def _show_preview(self, name: str) -> None:
         """Show what a filter removes, or would remove."""
         left = self._parts.left
-        if self._scene is None or not left.isVisible():
+        if not left.isVisible():
             return
         active = dict(zip(left.active_filters(), self._session.filters, strict=False))
         if name in active:
             seen, removed = active[name].num_seen, active[name].num_removed
             left.show_removal(name, removed / seen if seen else 0.0)
+            return
+        if self._scene is None:
             return
         packet = self._scene.packet
         if len(packet) > PREVIEW_EVENTS:

@@ -4,7 +4,7 @@ from dataclasses import fields
 
 import pytest
 
-from app.filter_choices import FILTERS, chosen_filters
+from app.filter_choices import FILTERS, chosen_filters, described_filters
 from events.filters import LIMITS, BackgroundActivityConfig, HotPixelsConfig, RefractoryConfig
 
 
@@ -27,6 +27,11 @@ def test_values_are_of_one_filter_and_the_others_stay() -> None:
         BackgroundActivityConfig(duration_us=7),
         HotPixelsConfig(ratio=5.5, learn_us=500_000),
     ]
+
+
+def test_what_the_help_says_asks_for_the_filters_as_they_are() -> None:
+    found = chosen_filters(described_filters().split("; "))
+    assert found == [choice.config for choice in FILTERS.values()]
 
 
 def test_filters_work_in_one_order_however_they_were_asked_for() -> None:

@@ -38,6 +38,10 @@ def spans(windows: list[Window]) -> list[tuple[int, int]]:
     return [(w.packet.start_us - START_US, w.packet.end_us - START_US) for w in windows]
 
 
+def by_events(length: int, stride: int | None = None) -> WindowConfig:
+    return WindowConfig(length_us=None, stride_us=None, length_events=length, stride_events=stride)
+
+
 @st.composite
 def streams(draw: st.DrawFn) -> list[EventPacket]:
     start_us = draw(st.integers(0, 2**50))
@@ -77,10 +81,7 @@ def test_time_windows_hold_exactly_the_events_of_their_span_and_lose_none(
 def test_count_windows_hold_consecutive_events_and_lose_none(
     packets: list[EventPacket], length: int, stride: int
 ) -> None:
-    config = WindowConfig(
-        length_us=None, stride_us=None, length_events=length, stride_events=stride
-    )
-    windows = list(slide(packets, config))
+    windows = list(slide(packets, by_events(length, stride)))
     events = np.concatenate([packet.events for packet in packets], dtype=packets[0].events.dtype)
     seen = np.zeros(len(events), bool)
     for number, window in enumerate(windows):
@@ -91,6 +92,52 @@ def test_count_windows_hold_consecutive_events_and_lose_none(
         seen[first : first + length] = True
     if stride <= length:
         assert seen.all()
+
+
+def test_events_of_one_microsecond_make_windows_of_one_microsecond() -> None:
+    packets = stream([START_US + 7] * 10, START_US, START_US + 100, [])
+    windows = list(slide(packets, by_events(4)))
+    assert spans(windows) == [(7, 8)] * 3
+    assert [len(w.packet) for w in windows] == [4, 4, 2]
+    assert [w.is_partial for w in windows] == [False, False, True]
+
+
+def test_one_event_is_one_partial_window_and_none_is_none() -> None:
+    [window] = slide(stream([START_US], START_US, START_US + 9, []), by_events(5))
+    assert (window.packet.start_us, window.packet.end_us) == (START_US, START_US + 1)
+    assert window.is_partial
+    assert list(slide(stream([], START_US, START_US + 9, []), by_events(1))) == []
+
+
+def test_a_first_window_can_be_seen_as_it_comes_and_comes_all_the_same() -> None:
+    packets = packets_of(5)
+    windower = Windower(by_events(25))
+    assert windower.so_far() == []
+    found = []
+    for packet, so_far in zip(packets, (10, 20, 0, 0, 0), strict=True):
+        found += windower.push(packet)
+        seen = windower.so_far()
+        assert [len(w.packet) for w in seen] == ([so_far] if so_far else [])
+        assert all(w.is_partial for w in seen)
+    found += windower.finish()
+    expected = list(slide(packets, by_events(25)))
+    assert [w.packet.events.tobytes() for w in found] == [
+        w.packet.events.tobytes() for w in expected
+    ]
+    windower.push(packets[0])  # a jump
+    assert [len(w.packet) for w in windower.so_far()] == [10]
+
+
+def test_only_windows_of_events_gather_any() -> None:
+    windower, timed = Windower(by_events(25, 15)), Windower(WindowConfig())
+    gathered = []
+    for packet in packets_of(4):
+        windower.push(packet)
+        timed.push(packet)
+        gathered.append(windower.num_gathered)
+        assert timed.so_far() == []
+        assert timed.num_gathered == 0
+    assert gathered == [10, 20, 15, 10]
 
 
 def test_windows_of_50_ms_every_20_ms_end_with_a_partial_one() -> None:
