@@ -56,8 +56,13 @@ class Reader:
         self._config = self._controls.windows
         self._windower = Windower(self._config)
 
-    def take(self, packet: EventPacket) -> None:
-        """Pass one packet through all stages."""
+    def take(self, packet: EventPacket, *, is_held: bool = False) -> None:
+        """Pass one packet through all stages.
+
+        Args:
+            packet: The stream's next.
+            is_held: Whether the stream stands still, so that only the newest window is looked at.
+        """
         received_s = time.monotonic()
         self.record(packet)
         if packet.sensor != self.surface.sensor:  # no live source does that: they refuse it
@@ -70,12 +75,9 @@ class Reader:
             kept = step.apply(kept)
         self._counters.count_packet(packet, kept)
         self.surface.add(kept)
-        self._emit_all(self._windower.push(kept), received_s)
+        windows = self._windower.push(kept)
+        self._emit_all(self._windower.newest(windows) if is_held else windows, received_s)
         self._counters.num_gathered = self._windower.num_gathered
-
-    def show_so_far(self) -> None:
-        """Emit what there is of a first window: the stream stands still, and somebody looks."""
-        self._emit_all(self._windower.so_far(), time.monotonic())
 
     def record(self, packet: EventPacket) -> None:
         """Pass one packet to the recorder only."""

@@ -17,7 +17,7 @@ Words = npt.NDArray[np.int64]
 LIMITS: dict[str, tuple[float, float]] = {
     "duration_us": (1, 10_000_000),
     "period_us": (1, 10_000_000),
-    "learn_us": (100, 60_000_000),
+    "learn_us": (10_000, 60_000_000),
     "ratio": (1, 1_000_000),
     "min_rate_hz": (0, 1_000_000),
 }

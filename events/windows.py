@@ -7,7 +7,7 @@ Every event is in at least one window as long as the stride is not longer than t
   events' time in no window yet, the next window follows as a partial one.
 - Count windows start every ``stride_events`` events and wait for ``length_events`` of them: in a
   quiet scene none come. When a segment ends, events that were in no window follow as a partial one.
-  Who looks at a stream that stands still can have the first one's events as far as they came.
+  ``newest`` shows the first one as far as its events came, where the stream stands still.
 - With a stride longer than the window, events in the gaps are in no window: that was asked for.
 
 A segment is a run of touching packets of one sensor; a packet that starts elsewhere ends it.
@@ -171,11 +171,15 @@ class Windower:
         self._last_packet = None
         return windows
 
-    def so_far(self) -> list[Window]:
-        """Return a segment's first count window as far as its events came; it goes on unchanged."""
-        if self.num_gathered and self._is_first:
-            return [self._count_window(self.num_gathered, is_partial=True)]
-        return []
+    def newest(self, windows: Iterable[Window]) -> list[Window]:
+        """Return the one to look at where the stream stands still, if there is one.
+
+        The last of the segment in ``windows``, which the last ``push`` returned; before its first
+        count window, what came of that, which may be nothing. All goes on unchanged.
+        """
+        if self.config.length_us is None and self._is_first and self._last_packet is not None:
+            return [self._count_window(len(self._buffer), is_partial=True)]
+        return [window for window in windows if window.segment == self._num_segments - 1][-1:]
 
     def _begin(self, packet: EventPacket) -> None:
         """Set the clock to the segment that ``packet`` opens."""
@@ -231,9 +235,12 @@ class Windower:
             self._num_covered = max(length - self._num_to_skip, 0)
 
     def _count_window(self, count: int, *, is_partial: bool = False) -> Window:
-        """Return the oldest ``count`` events as a window."""
+        """Return the oldest ``count`` events as a window; without any, it spans the packet."""
+        assert self._last_packet is not None
         events = self._buffer.view(0, count)
-        start_us, end_us = int(events["t"][0]), int(events["t"][-1]) + 1
+        start_us, end_us = self._last_packet.start_us, self._last_packet.end_us
+        if count:
+            start_us, end_us = int(events["t"][0]), int(events["t"][-1]) + 1
         while self._losses and self._losses[0].end_us < start_us:
             self._losses.popleft()
         return self._window(events, start_us, end_us, is_partial)

@@ -191,6 +191,19 @@ def test_what_fills_no_window_is_shown_where_the_stream_stands_still(player: Pip
     assert target_us < scene.packet.end_us <= target_us + 20_000
 
 
+def test_of_many_windows_a_seek_while_paused_shows_the_last_alone(player: Pipeline) -> None:
+    """Else the picture would lag behind by all of them."""
+    player.set_windows(by_events(1))
+    pause_at(player, START_US + 300_000)
+    time.sleep(0.1)
+    before = player.stats().num_windows
+    player.set_windows(by_events(4, 1))
+    player.step(400_000)  # 6,000 events
+    scene = newest(player, lambda scene: scene.packet.end_us > END_US - 5_000)
+    assert len(scene.packet) == 4
+    assert player.stats().num_windows == before + 1
+
+
 def test_a_stride_of_events_lasts_as_long_as_they_take_by_now(player: Pipeline) -> None:
     assert player.stride_us == 20_000
     player.set_windows(by_events(1_000, 500))

@@ -109,23 +109,39 @@ def test_one_event_is_one_partial_window_and_none_is_none() -> None:
     assert list(slide(stream([], START_US, START_US + 9, []), by_events(1))) == []
 
 
-def test_a_first_window_can_be_seen_as_it_comes_and_comes_all_the_same() -> None:
+def test_where_a_stream_stands_still_its_first_window_is_seen_as_it_comes() -> None:
     packets = packets_of(5)
-    windower = Windower(by_events(25))
-    assert windower.so_far() == []
-    found = []
-    for packet, so_far in zip(packets, (10, 20, 0, 0, 0), strict=True):
-        found += windower.push(packet)
-        seen = windower.so_far()
-        assert [len(w.packet) for w in seen] == ([so_far] if so_far else [])
-        assert all(w.is_partial for w in seen)
+    windower, found = Windower(by_events(25)), []
+    assert windower.newest([]) == []
+    for packet, num_seen in zip(packets, (10, 20, 25, 0, 25), strict=True):
+        windows = windower.push(packet)
+        found += windows
+        seen = windower.newest(windows)
+        assert [len(w.packet) for w in seen] == ([num_seen] if num_seen else [])
+        assert all(w.is_partial == (num_seen < 25) for w in seen)
     found += windower.finish()
-    expected = list(slide(packets, by_events(25)))
-    assert [w.packet.events.tobytes() for w in found] == [
-        w.packet.events.tobytes() for w in expected
-    ]
-    windower.push(packets[0])  # a jump
-    assert [len(w.packet) for w in windower.so_far()] == [10]
+    expected = [w.packet.events.tobytes() for w in slide(packets, by_events(25))]
+    assert [w.packet.events.tobytes() for w in found] == expected  # they come all the same
+
+
+def test_where_a_stream_stands_still_only_the_newest_window_behind_a_jump_is_seen() -> None:
+    for config in (by_events(3), WindowConfig(length_us=3_000, stride_us=3_000)):
+        windower = Windower(config)
+        windower.push(packets_of(1)[0])
+        windows = windower.push(packets_of(1)[0])
+        assert [w.segment for w in windows] == [0, 1, 1, 1]
+        assert windower.newest(windows) == windows[-1:]
+
+
+def test_a_jump_to_where_nothing_happens_shows_nothing_of_before() -> None:
+    windower = Windower(by_events(25))
+    windower.push(packets_of(1)[0])
+    windows = windower.push(empty_packet(SENSOR, START_US, START_US + 50_000))
+    assert [len(w.packet) for w in windows] == [10]
+    [seen] = windower.newest(windows)
+    assert spans([seen]) == [(0, 50_000)]
+    assert len(seen.packet) == 0
+    assert seen.is_partial
 
 
 def test_only_windows_of_events_gather_any() -> None:
@@ -135,7 +151,6 @@ def test_only_windows_of_events_gather_any() -> None:
         windower.push(packet)
         timed.push(packet)
         gathered.append(windower.num_gathered)
-        assert timed.so_far() == []
         assert timed.num_gathered == 0
     assert gathered == [10, 20, 15, 10]
 
