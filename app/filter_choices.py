@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 from events.filters import (
     LIMITS,
@@ -64,7 +65,7 @@ def _with_values(name: str, text: str) -> FilterConfig:
     """Return a filter's configuration with what "KEY=VALUE,..." says."""
     config = FILTERS[name].config
     defaults = asdict(config)
-    values: dict[str, float] = {}
+    values: dict[str, Any] = {}
     for part in filter(None, text.split(",")):
         key, _, value = part.partition("=")
         if key not in defaults:
