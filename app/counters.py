@@ -15,6 +15,7 @@ class Counters:
         self.clock_us = 0
         self.num_events = 0
         self.num_filtered = 0
+        self.num_gathered = 0
         self._events_in = EventRate()
         self._events_kept = EventRate()
         self._windows_asked = WallRate()
@@ -29,6 +30,11 @@ class Counters:
     def event_rate(self) -> float:
         """Events per event second as received."""
         return self._events_in.per_second()
+
+    @property
+    def filtered_rate(self) -> float:
+        """Events per event second after the filters."""
+        return self._events_kept.per_second()
 
     def count_packet(self, received: EventPacket, kept: EventPacket) -> None:
         """Count one packet before and after the filters."""
@@ -59,13 +65,14 @@ class Counters:
         return Stats(
             clock_us=self.clock_us,
             event_rate=self.event_rate,
-            filtered_rate=self._events_kept.per_second(),
+            filtered_rate=self.filtered_rate,
             windows_asked_per_s=self._windows_asked.per_second(),
             windows_done_per_s=self._windows_done.per_second(),
             latency={stage: window.quantiles() for stage, window in self._stages.items()},
             age=self._age.quantiles(),
             num_events=self.num_events,
             num_filtered=self.num_filtered,
+            num_gathered=self.num_gathered,
             num_windows=self.num_windows,
             num_engine_failures=self.num_engine_failures,
         )

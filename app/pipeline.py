@@ -28,8 +28,8 @@ from events.windows import WindowConfig
 from export.backends.backend import Engine
 
 MAX_MESSAGES = 16
-LOOK_BACK_US = 50_000
-"""What a seek while paused shows where windows have no length in time."""
+SPANS_US = 1_000, 1_000_000
+"""Least and most that a number of events is taken to last, in a burst and in a quiet scene."""
 
 
 class PipelineError(Exception):
@@ -123,6 +123,21 @@ class Pipeline:
         return self._controls.reader.windows
 
     @property
+    def stride_us(self) -> int:
+        """Distance of windows: where it is a number of events, as long as these take by now."""
+        windows = self.windows
+        return self._span_us(windows.stride_us, windows.stride_events or windows.length_events)
+
+    def _span_us(self, duration_us: int | None, num_events: int | None) -> int:
+        """Return a duration, or how long so many events take by now."""
+        if duration_us is not None:
+            return duration_us
+        assert num_events is not None
+        rate = self._stream.counters.filtered_rate if self._stream else 0.0
+        least_us, most_us = SPANS_US
+        return max(least_us, round(min(1e6 * num_events / max(rate, 1.0), most_us)))
+
+    @property
     def is_recording(self) -> bool:
         """False again after a recorder failed."""
         return self._controls.reader.recorder is not None
@@ -188,7 +203,10 @@ class Pipeline:
         if self._stream is None or source is None:
             return
         if self.state is PipelineState.PAUSED:
-            look_back_us = self.windows.length_us or LOOK_BACK_US
+            windows = self.windows
+            look_back_us = self._span_us(windows.length_us, windows.length_events)
+            if windows.length_us is None:  # then a window may do with what there is before
+                look_back_us = min(look_back_us, max(t_us - source.start_us, 0))
             source.seek(t_us - look_back_us, look_back_us)
         else:
             source.seek(t_us)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
 from app.counters import Counters
@@ -56,8 +56,13 @@ class Reader:
         self._config = self._controls.windows
         self._windower = Windower(self._config)
 
-    def take(self, packet: EventPacket) -> None:
-        """Pass one packet through all stages."""
+    def take(self, packet: EventPacket, *, is_held: bool = False) -> None:
+        """Pass one packet through all stages.
+
+        Args:
+            packet: The stream's next.
+            is_held: Whether the stream stands still, so that only the newest window is looked at.
+        """
         received_s = time.monotonic()
         self.record(packet)
         if packet.sensor != self.surface.sensor:  # no live source does that: they refuse it
@@ -70,9 +75,9 @@ class Reader:
             kept = step.apply(kept)
         self._counters.count_packet(packet, kept)
         self.surface.add(kept)
-        for window in self._windower.push(kept):
-            self._counters.count_window_asked()
-            self._emit(window, received_s)
+        windows = self._windower.push(kept)
+        self._emit_all(self._windower.newest(windows) if is_held else windows, received_s)
+        self._counters.num_gathered = self._windower.num_gathered
 
     def record(self, packet: EventPacket) -> None:
         """Pass one packet to the recorder only."""
@@ -88,7 +93,10 @@ class Reader:
 
     def finish(self) -> None:
         """Emit the last, partial window: the stream has ended."""
-        for window in self._windower.finish():
-            self._counters.count_window_asked()
-            self._emit(window, time.monotonic())
+        self._emit_all(self._windower.finish(), time.monotonic())
         self._windower = Windower(self._config)
+
+    def _emit_all(self, windows: Sequence[Window], received_s: float) -> None:
+        for window in windows:
+            self._counters.count_window_asked()
+            self._emit(window, received_s)

@@ -87,6 +87,8 @@ class Stats:
     num_events: int = 0
     num_filtered: int = 0
     """Events that the filters removed."""
+    num_gathered: int = 0
+    """Events that the next window has so far, where windows have a number of them."""
     num_windows: int = 0
     """Windows that became scenes."""
     num_dropped_windows: int = 0

@@ -173,11 +173,12 @@ class Stream:
         while (packet := self._next(packets)) is not None:
             if self._stopping.is_set():
                 return
-            if self._lifecycle.state is PipelineState.PAUSED and not self.seekable:
+            is_held = self._lifecycle.state is PipelineState.PAUSED
+            if is_held and not self.seekable:
                 reader.record(packet)  # the view stands still, the recording goes on
             else:
                 with self._trace.span("window"):
-                    reader.take(packet)
+                    reader.take(packet, is_held=is_held)
             self._trace.counter("Mev/s", self.counters.event_rate / 1e6)
             self._trace.counter("backlog events", source.status.backlog_events)
         if not self._stopping.is_set():

@@ -22,8 +22,9 @@ class StreamMemory:
 
     A stream begins anew where it jumps (a seek, a loop, a camera's clock that was set), where
     windows are counted anew (another source, another length) and where too long a time has passed
-    since the window before. Windows that were dropped in between are time that elapsed. Another
-    source, sensor or engine has an Inference of its own, and with it another memory.
+    since the window before. Windows that were dropped in between are time that elapsed; those of
+    a number of events may end in one microsecond. Another source, sensor or engine has an Inference
+    of its own, and with it another memory.
     """
 
     def __init__(self, engine: Engine) -> None:
@@ -51,5 +52,5 @@ class StreamMemory:
         return (
             window.segment == last.segment
             and window.index > last.index
-            and 0 < gap_us <= self._max_gap_us
+            and 0 <= gap_us <= self._max_gap_us
         )

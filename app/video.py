@@ -17,6 +17,10 @@ from app.scene import Scene
 from app.token_view import TokenView
 
 CODEC = "libx264"
+OPTIONS = {"preset": "veryfast", "bf": "0"}
+"""No frames out of order: before a gap, the film would be said to end."""
+TICK_US = 10
+"""Unit of time for frames at any distance: finer, and mp4 could hold no gap of an hour."""
 
 
 def picture(scene: Scene, depth_range_m: tuple[float, float], view: TokenView) -> Image:
@@ -55,15 +59,18 @@ class VideoWriter:
     Args:
         path: The .mp4 file.
         frame_us: Event time from one frame to the next; playing takes as long as the events did.
+        tick_us: Unit of the frames' times, where they come at any distance; default: ``frame_us``.
     """
 
-    def __init__(self, path: Path, frame_us: int) -> None:
+    def __init__(self, path: Path, frame_us: int, tick_us: int | None = None) -> None:
         self._path = path
         self._part = path.with_name(f".{path.name}.part")
         self._frame_us = frame_us
+        self._tick_us = tick_us or frame_us
         self._container: av.container.OutputContainer | None = None
         self._stream: av.VideoStream | None = None
-        self._first_us: int | None = None
+        self._zero_us = self._last_us = 0
+        """Event time of the film's beginning, and of its last frame."""
         self._last_pts = -1
 
     def __enter__(self) -> Self:
@@ -100,29 +107,30 @@ class VideoWriter:
 
         Args:
             image: (H, W, 3) RGB, always of the same size.
-            start_us: Event time of the frame; a frame that does not come later follows at once.
+            start_us: Event time of the frame; one of the same time, or where time ran backwards,
+                follows at once.
         """
         height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2  # 4:2:0 needs even sides
         stream = self._stream or self._open(width, height)
-        if self._first_us is None:
-            self._first_us = start_us
-        pts = max(self._last_pts + 1, round((start_us - self._first_us) / self._frame_us))
-        self._last_pts = pts
+        if self._last_pts < 0 or start_us < self._last_us:
+            self._zero_us = start_us - (self._last_pts + 1) * self._tick_us
+        pts = max(self._last_pts + 1, round((start_us - self._zero_us) / self._tick_us))
+        self._last_us, self._last_pts = start_us, pts
         frame = av.VideoFrame.from_ndarray(
             np.ascontiguousarray(image[:height, :width]), format="rgb24"
         )
         frame.pts = pts
-        frame.time_base = Fraction(self._frame_us, 1_000_000)
+        frame.time_base = Fraction(self._tick_us, 1_000_000)
         assert self._container is not None
         self._container.mux(stream.encode(frame))
 
     def _open(self, width: int, height: int) -> av.VideoStream:
         assert self._container is not None
         rate = Fraction(1_000_000, self._frame_us)
-        stream = self._container.add_stream(CODEC, rate=rate, options={"preset": "veryfast"})
+        stream = self._container.add_stream(CODEC, rate=rate, options=OPTIONS)
         assert isinstance(stream, av.VideoStream)
         stream.width, stream.height, stream.pix_fmt = width, height, "yuv420p"
-        stream.codec_context.time_base = 1 / rate
+        stream.codec_context.time_base = Fraction(self._tick_us, 1_000_000)
         stream.codec_context.thread_count = 1
         self._stream = stream
         return stream

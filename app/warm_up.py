@@ -6,6 +6,7 @@ import threading
 
 import numpy as np
 
+from app.filter_choices import FILTERS
 from app.render import (
     accumulated_image,
     depth_image,
@@ -15,12 +16,7 @@ from app.render import (
     voxel_image,
 )
 from app.token_view import TokenView
-from events.filters import (
-    BackgroundActivityConfig,
-    HotPixelsConfig,
-    RefractoryConfig,
-    preview,
-)
+from events.filters import preview
 from events.packet import EventPacket, SensorSize, pack_events
 from events.representations.letterbox import Letterbox
 from models.results import Depth, Segmentation, TokenMap
@@ -58,5 +54,4 @@ def draw_everything() -> None:
         view.paint(TokenMap(features, Letterbox(sensor, 4, 4)))
     accumulated_image(packet)
     voxel_image(packet)
-    for config in (BackgroundActivityConfig(), RefractoryConfig(), HotPixelsConfig()):
-        preview([config], [packet])
+    preview([choice.config for choice in FILTERS.values()], [packet])

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Protocol, runtime_checkable
 
 import numpy as np
@@ -13,6 +13,15 @@ from events.filter_kernels import count_pixels, keep_supported, keep_unmasked, k
 from events.packet import EVENT_DTYPE, NEVER_US, EventPacket, SensorSize
 
 Words = npt.NDArray[np.int64]
+
+LIMITS: dict[str, tuple[float, float]] = {
+    "duration_us": (1, 10_000_000),
+    "period_us": (1, 10_000_000),
+    "learn_us": (10_000, 60_000_000),
+    "ratio": (1, 1_000_000),
+    "min_rate_hz": (0, 1_000_000),
+}
+"""Least and greatest of what the configurations below may say."""
 
 
 @runtime_checkable
@@ -46,8 +55,7 @@ class BackgroundActivityConfig:
     """An event stays if one of its 8 neighbours had an event less than this ago."""
 
     def __post_init__(self) -> None:
-        if self.duration_us < 1:
-            raise ValueError(f"duration_us must be at least 1, got {self.duration_us}")
+        _check(self)
 
     def build(self) -> BackgroundActivity:
         return BackgroundActivity(self)
@@ -61,8 +69,7 @@ class RefractoryConfig:
     """An event stays if its pixel's last one that stayed is at least this old."""
 
     def __post_init__(self) -> None:
-        if self.period_us < 1:
-            raise ValueError(f"period_us must be at least 1, got {self.period_us}")
+        _check(self)
 
     def build(self) -> Refractory:
         return Refractory(self)
@@ -80,18 +87,23 @@ class HotPixelsConfig:
     """...and fires more often than this."""
 
     def __post_init__(self) -> None:
-        if self.learn_us < 1:
-            raise ValueError(f"learn_us must be at least 1, got {self.learn_us}")
-        if not self.ratio >= 1:
-            raise ValueError(f"ratio must be at least 1, got {self.ratio}")
-        if not self.min_rate_hz >= 0:
-            raise ValueError(f"min_rate_hz must not be negative, got {self.min_rate_hz}")
+        _check(self)
 
     def build(self) -> HotPixels:
         return HotPixels(self)
 
 
 FilterConfig = BackgroundActivityConfig | RefractoryConfig | HotPixelsConfig
+
+
+def _check(config: FilterConfig) -> None:
+    """Raise ValueError where a value is out of its limits."""
+    for field in fields(config):
+        value, (least, greatest) = getattr(config, field.name), LIMITS[field.name]
+        if not least <= value <= greatest:
+            raise ValueError(
+                f"{field.name} must lie between {least:,} and {greatest:,}, got {value}"
+            )
 
 
 @dataclass(slots=True)
@@ -199,15 +211,22 @@ class HotPixels(_Counted):
             self._learning_from_us = packet.start_us
         if self._mask.shape != shape:
             self._mask = np.zeros(shape, np.bool_)
-        count_pixels(packet.words, self._counts)
         kept = np.empty_like(packet.words)
-        num_kept = keep_unmasked(packet.words, self._mask, kept)
-        learnt_us = packet.end_us - self._learning_from_us
-        if learnt_us >= self.config.learn_us:
-            self._mask = hot_pixels(self._counts, learnt_us, self.config)
+        num_kept, rest = 0, packet
+        # To the microsecond: else the speed of a replay, which cuts packets, would change a mask.
+        while (until_us := self._learning_from_us + self.config.learn_us) <= rest.end_us:
+            num_kept += self._keep(rest.between(rest.start_us, until_us), kept[num_kept:])
+            self._mask = hot_pixels(self._counts, self.config.learn_us, self.config)
             self._counts[:] = 0
-            self._learning_from_us = packet.end_us
+            self._learning_from_us = until_us
+            rest = rest.between(until_us, rest.end_us)
+        num_kept += self._keep(rest, kept[num_kept:])
         return self._progress.pass_on(packet, kept, num_kept)
+
+    def _keep(self, packet: EventPacket, kept: Words) -> int:
+        """Count a packet's events and copy those that stay; return how many that are."""
+        count_pixels(packet.words, self._counts)
+        return keep_unmasked(packet.words, self._mask, kept)
 
 
 def hot_pixels(

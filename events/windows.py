@@ -7,6 +7,7 @@ Every event is in at least one window as long as the stride is not longer than t
   events' time in no window yet, the next window follows as a partial one.
 - Count windows start every ``stride_events`` events and wait for ``length_events`` of them: in a
   quiet scene none come. When a segment ends, events that were in no window follow as a partial one.
+  ``newest`` shows the first one as far as its events came, where the stream stands still.
 - With a stride longer than the window, events in the gaps are in no window: that was asked for.
 
 A segment is a run of touching packets of one sensor; a packet that starts elsewhere ends it.
@@ -133,6 +134,12 @@ class Windower:
         self._covered_us = 0
         self._num_covered = 0
         self._num_to_skip = 0
+        self._is_first = True
+
+    @property
+    def num_gathered(self) -> int:
+        """Events that the next count window has so far; 0 for time windows."""
+        return len(self._buffer) if self.config.length_us is None else 0
 
     def push(self, packet: EventPacket) -> list[Window]:
         """Return the windows that ``packet`` completes, oldest first; a jump finishes what was."""
@@ -164,9 +171,20 @@ class Windower:
         self._last_packet = None
         return windows
 
+    def newest(self, windows: Iterable[Window]) -> list[Window]:
+        """Return the one to look at where the stream stands still, if there is one.
+
+        The last of the segment in ``windows``, which the last ``push`` returned; before its first
+        count window, what came of that, which may be nothing. All goes on unchanged.
+        """
+        if self.config.length_us is None and self._is_first and self._last_packet is not None:
+            return [self._count_window(len(self._buffer), is_partial=True)]
+        return [window for window in windows if window.segment == self._num_segments - 1][-1:]
+
     def _begin(self, packet: EventPacket) -> None:
         """Set the clock to the segment that ``packet`` opens."""
         self._num_segments += 1
+        self._is_first = True
         self._num_covered = self._num_to_skip = 0
         self._segment_start_us = self._covered_us = self._next_start_us = packet.start_us
         length_us, stride_us = self.config.length_us, self.config.stride_us
@@ -212,13 +230,17 @@ class Windower:
             if self._num_to_skip or len(self._buffer) < length:
                 return windows
             windows.append(self._count_window(length))
+            self._is_first = False
             self._num_to_skip = stride or length
             self._num_covered = max(length - self._num_to_skip, 0)
 
     def _count_window(self, count: int, *, is_partial: bool = False) -> Window:
-        """Return the oldest ``count`` events as a window."""
+        """Return the oldest ``count`` events as a window; without any, it spans the packet."""
+        assert self._last_packet is not None
         events = self._buffer.view(0, count)
-        start_us, end_us = int(events["t"][0]), int(events["t"][-1]) + 1
+        start_us, end_us = self._last_packet.start_us, self._last_packet.end_us
+        if count:
+            start_us, end_us = int(events["t"][0]), int(events["t"][-1]) + 1
         while self._losses and self._losses[0].end_us < start_us:
             self._losses.popleft()
         return self._window(events, start_us, end_us, is_partial)

@@ -147,6 +147,7 @@ class NumberField(QDoubleSpinBox):
         self.setDecimals(decimals)
         self.setRange(limits.least, limits.greatest)
         self.setSingleStep(limits.step)
+        self.setGroupSeparatorShown(limits.greatest >= 10_000)
         self.setSuffix(f" {unit}" if unit else "")
         self.setAlignment(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         self.setKeyboardTracking(False)  # "1" on the way to "100" must not be applied

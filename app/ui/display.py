@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 import time
 
+from app.filter_choices import FILTERS
 from app.render import (
     EventColors,
     Image,
@@ -13,10 +14,9 @@ from app.render import (
     surface_image,
     voxel_image,
 )
-from app.scene import PipelineState, Scene
+from app.scene import PipelineState, Scene, Stats
 from app.truth_worker import HasTruth, TruthWorker
 from app.ui.layout import Parts
-from app.ui.left_panel import FILTERS
 from app.ui.rate_history import RateHistory
 from app.ui.session import Session
 from app.ui.settings import Preferences
@@ -289,8 +289,9 @@ class Display:
     def _show_figures(self) -> None:
         stats = self._session.stats()
         if self._scene is None and self._session.engine is not None:
-            waited_s = time.monotonic() - self._opened_s
-            self._parts.right.show_waiting(f"preparing the first window… {waited_s:.0f} s")
+            self._parts.right.show_waiting(self._waiting_text(stats))
+        if self._history is not None:
+            self._history.follow(stats.clock_us, stats.filtered_rate)
         self._parts.hud.show_stats(stats)
         self._parts.left.show_rates(stats.event_rate, stats.filtered_rate)
         if stats.provider:
@@ -299,6 +300,13 @@ class Display:
         if stats.message != self._message:
             self._show_source_message(stats.message)
         self._show_notes()
+
+    def _waiting_text(self, stats: Stats) -> str:
+        """Return what the first prediction waits for: the engine, or in a quiet scene events."""
+        num_events = self._session.windows.length_events
+        if num_events and not stats.windows_asked_per_s:
+            return f"{stats.num_gathered:,} of {num_events:,} events came"
+        return f"preparing the first window… {time.monotonic() - self._opened_s:.0f} s"
 
     def _show_notes(self) -> None:
         """Say what the engine has come to note: its figures go on in the badge's tool tip."""
@@ -324,16 +332,18 @@ class Display:
     def _show_preview(self, name: str) -> None:
         """Show what a filter removes, or would remove."""
         left = self._parts.left
-        if self._scene is None or not left.isVisible():
+        if not left.isVisible():
             return
         active = dict(zip(left.active_filters(), self._session.filters, strict=False))
         if name in active:
             seen, removed = active[name].num_seen, active[name].num_removed
             left.show_removal(name, removed / seen if seen else 0.0)
             return
+        if self._scene is None:
+            return
         packet = self._scene.packet
         if len(packet) > PREVIEW_EVENTS:
             packet = packet.between(packet.start_us, int(packet.t[PREVIEW_EVENTS]))
         if len(packet):
-            would = preview([FILTERS[name][1]], [packet])
+            would = preview([FILTERS[name].config], [packet])
             left.show_removal(name, 1 - would.after_hz / would.before_hz)

@@ -129,7 +129,11 @@ class Hud(QWidget):
             details=f"After the filters: {rate_text(stats.filtered_rate)}; "
             f"{count_text(stats.num_filtered)} events removed so far",
         )
-        show["windows"](f"{stats.windows_done_per_s:.0f} / {stats.windows_asked_per_s:.0f} /s")
+        gathered = f"The next one has {count_text(stats.num_gathered)} events so far"
+        show["windows"](
+            f"{stats.windows_done_per_s:.0f} / {stats.windows_asked_per_s:.0f} /s",
+            details=gathered if stats.num_gathered else "",
+        )
         show["age"](
             duration_text(stats.age.p50_ms),
             details=f"p95 {duration_text(stats.age.p95_ms)}; "

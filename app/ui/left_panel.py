@@ -5,46 +5,21 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QPushButton, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QScrollArea, QVBoxLayout, QWidget
 
+from app.filter_choices import FILTERS
 from app.ui.controls import Check, NumberField, head, note, restyle, row, rule
 from app.ui.settings import RANGES, Preferences
 from app.ui.source_panel import SourcePanel
-from app.ui.theme import GRID, LEFT_WIDTH, Theme, font
+from app.ui.theme import GRID, LEFT_WIDTH, Theme
 from app.ui.units import rate_text
-from events.filters import (
-    BackgroundActivityConfig,
-    FilterConfig,
-    HotPixelsConfig,
-    RefractoryConfig,
-)
-
-FILTERS: dict[str, tuple[str, FilterConfig, str]] = {
-    "background": (
-        "Background noise",
-        BackgroundActivityConfig(),
-        "Removes events without a recent one next to them",
-    ),
-    "refractory": (
-        "Refractory",
-        RefractoryConfig(),
-        "Removes events that follow another of the same pixel too soon",
-    ),
-    "hot_pixels": (
-        "Hot pixels",
-        HotPixelsConfig(),
-        "Learns for a second which pixels fire far too often, then removes their events",
-    ),
-}
-"""By name: text, configuration, what it does."""
+from app.ui.window_section import WindowSection
+from events.filters import FilterConfig
 
 
 class LeftPanel(QWidget):
     """Folds away with F9."""
 
-    windows_changed = Signal(float, float)
-    """Length and stride in milliseconds, as the user chose them."""
-    engine_window_asked = Signal()
     decay_changed = Signal(float)
     filters_changed = Signal(object)
     """The names of the filters that are on, a tuple."""
@@ -55,21 +30,15 @@ class LeftPanel(QWidget):
         self.setAttribute(Qt.WidgetAttribute.WA_StyledBackground)
         self.setFixedWidth(LEFT_WIDTH)
         self.source = SourcePanel(theme, preferences)
-        self.length = NumberField("Window length", RANGES["length_ms"], "ms")
-        self.stride = NumberField("Window stride", RANGES["stride_ms"], "ms")
+        self.windows = WindowSection(theme, preferences)
         self.decay = NumberField("Decay of the event view", RANGES["decay_ms"], "ms", 0)
-        self.show_windows(preferences.length_ms, preferences.stride_ms)
         self.decay.show_value(preferences.decay_ms)
-        self.suggested = QPushButton()
-        self.suggested.setFont(font(9.0))
-        self.suggested.setAccessibleName("Use the engine's window")
-        self.suggested.hide()
-        self.filters = {name: Check(text, theme) for name, (text, _, _) in FILTERS.items()}
+        self.filters = {name: Check(each.title, theme) for name, each in FILTERS.items()}
         self.removal = {name: note("–") for name in FILTERS}
         self.rates = note("before – after –")
         for name, check in self.filters.items():
             check.setChecked(name in preferences.filters)
-            check.setToolTip(FILTERS[name][2])
+            check.setToolTip(FILTERS[name].meaning)
         self._lay_out()
         self._connect()
 
@@ -80,10 +49,8 @@ class LeftPanel(QWidget):
         layout.setContentsMargins(2 * GRID, GRID, 2 * GRID, GRID)
         layout.setSpacing(0)
         layout.addWidget(self.source)
-        self._section(layout, "Window")
-        layout.addWidget(row("Length", self.length))
-        layout.addWidget(row("Stride", self.stride))
-        layout.addWidget(self.suggested)
+        self._section(layout)
+        layout.addWidget(self.windows)
         self._section(layout, "Display")
         layout.addWidget(row("Decay", self.decay))
         self._section(layout, "Filters")
@@ -100,11 +67,12 @@ class LeftPanel(QWidget):
         outer.setContentsMargins(0, 0, 1, 0)
         outer.addWidget(area)
 
-    def _section(self, layout: QVBoxLayout, title: str) -> None:
+    def _section(self, layout: QVBoxLayout, title: str = "") -> None:
         layout.addSpacing(GRID + 4)
         layout.addWidget(rule())
         layout.addSpacing(GRID)
-        layout.addWidget(head(title))
+        if title:
+            layout.addWidget(head(title))
 
     def _filter_rows(self) -> QWidget:
         rows = QWidget()
@@ -117,25 +85,9 @@ class LeftPanel(QWidget):
         return rows
 
     def _connect(self) -> None:
-        self.length.valueChanged.connect(self._tell_windows)
-        self.stride.valueChanged.connect(self._tell_windows)
         self.decay.valueChanged.connect(self.decay_changed)
-        self.suggested.clicked.connect(self.engine_window_asked)
         for check in self.filters.values():
             check.toggled.connect(lambda _on: self.filters_changed.emit(self.active_filters()))
-
-    def _tell_windows(self) -> None:
-        self.windows_changed.emit(self.length.value(), self.stride.value())
-
-    def show_windows(self, length_ms: float, stride_ms: float) -> None:
-        """Show how windows are cut."""
-        self.length.show_value(length_ms)
-        self.stride.show_value(stride_ms)
-
-    def suggest_windows(self, length_ms: float, stride_ms: float) -> None:
-        """Offer the window that the engine was trained with; the user chose another."""
-        self.suggested.setText(f"Use the engine's {length_ms:g} / {stride_ms:g} ms")
-        self.suggested.show()
 
     def active_filters(self) -> tuple[str, ...]:
         """Return the names of the filters that are on."""
@@ -143,7 +95,7 @@ class LeftPanel(QWidget):
 
     def configs(self) -> Sequence[FilterConfig]:
         """Return the configurations of the filters that are on."""
-        return [FILTERS[name][1] for name in self.active_filters()]
+        return [FILTERS[name].config for name in self.active_filters()]
 
     def show_removal(self, name: str, share: float) -> None:
         """Show what share of the events a filter removes, or would remove."""

@@ -7,6 +7,10 @@ import numpy.typing as npt
 
 NUM_BINS = 480
 LIVE_SPAN_US = 60_000_000
+LEAST_SPAN_US = 1_000
+"""A window of events that all came at once has no rate."""
+MOST_FOLLOWED_US = 1_000_000
+"""A clock that moves further at once has jumped."""
 
 
 class RateHistory:
@@ -21,6 +25,7 @@ class RateHistory:
         """Where the stream began."""
         self.start_us = start_us - LIVE_SPAN_US if end_us is None else start_us
         self.end_us = start_us if end_us is None else max(end_us, start_us + 1)
+        self._clock_us = start_us
         self.rates: npt.NDArray[np.float64] = np.full(NUM_BINS, np.nan)
 
     @property
@@ -41,7 +46,15 @@ class RateHistory:
         last = int(np.ceil((end_us - self.start_us) / self.bin_us))
         first, last = max(first, 0), min(max(last, first + 1), NUM_BINS)
         part = self.rates[first:last]
-        part[np.isnan(part) if only_gaps else slice(None)] = num_events * 1e6 / (end_us - start_us)
+        rate = num_events * 1e6 / max(end_us - start_us, LEAST_SPAN_US)
+        part[np.isnan(part) if only_gaps else slice(None)] = rate
+
+    def follow(self, clock_us: int, rate: float) -> None:
+        """Fill in what no window told of, such as a quiet scene: the stream's rate by now."""
+        since_us, self._clock_us = clock_us - self._clock_us, clock_us
+        if 0 < since_us <= MOST_FOLLOWED_US:
+            num_events = round(rate * since_us * 1e-6)
+            self.add(clock_us - since_us, clock_us, num_events, only_gaps=True)
 
     def _advance(self, now_us: int) -> None:
         if (

@@ -187,12 +187,17 @@ class Session:
 
     @property
     def stride_us(self) -> int:
-        """Distance of windows."""
-        return self._config.windows.stride_us or 20_000
+        """Distance of windows, in time also where it is a number of events."""
+        assert self._pipeline is not None
+        return self._pipeline.stride_us
 
-    def set_windows(self, length_ms: float, stride_ms: float) -> None:
-        """Cut windows of this length at this distance."""
-        windows = WindowConfig(length_us=round(length_ms * 1000), stride_us=round(stride_ms * 1000))
+    @property
+    def windows(self) -> WindowConfig:
+        """How streams are cut."""
+        return self._config.windows
+
+    def set_windows(self, windows: WindowConfig) -> None:
+        """Cut windows like this."""
         self._config = replace(self._config, windows=windows)
         if self._pipeline is not None:
             self._pipeline.set_windows(windows)

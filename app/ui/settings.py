@@ -11,6 +11,7 @@ from PySide6.QtCore import QSettings
 
 from app.colormaps import COLORMAPS
 from app.render import VIEWS
+from events.windows import WindowConfig
 from export.providers.provider import PROVIDERS
 
 VERSION = 1
@@ -34,12 +35,15 @@ RANGES = {
     "opacity": Range(0.0, 1.0, 0.05),
     "length_ms": Range(1.0, 1000.0, 5.0),
     "stride_ms": Range(1.0, 1000.0, 5.0),
+    "length_events": Range(100, 1_000_000, 1_000),
+    "stride_events": Range(100, 1_000_000, 1_000),
     "decay_ms": Range(5.0, 2000.0, 10.0),
     "seed": Range(0, 9999, 1),
 }
 CHOICES = {
     "theme": ("dark", "light"),
     "view": VIEWS,
+    "window_unit": ("time", "events"),
     "colormap": COLORMAPS,
     "provider": PROVIDERS,
 }
@@ -61,10 +65,14 @@ class Preferences:
     colormap: str = "turbo"
     stretches_likeness: bool = True
     """Whether its colours span what occurs, instead of -1 to 1."""
+    window_unit: str = "time"
+    """Whether windows have a length in time or a number of events."""
     uses_engine_window: bool = True
-    """Whether windows are cut as the engine was trained; length and stride then follow it."""
+    """Whether windows of time are cut as the engine was trained; their sizes then follow it."""
     length_ms: float = 50.0
     stride_ms: float = 20.0
+    length_events: int = 20_000
+    stride_events: int = 10_000
     decay_ms: float = 40.0
     filters: tuple[str, ...] = ()
     """Names of the filters that are on."""
@@ -79,6 +87,20 @@ class Preferences:
     seed: int = 0
     last_folder: str = ""
     recent: tuple[str, ...] = ()
+
+    @property
+    def windows(self) -> WindowConfig:
+        """How streams are cut."""
+        if self.window_unit == "events":
+            return WindowConfig(
+                length_us=None,
+                stride_us=None,
+                length_events=self.length_events,
+                stride_events=self.stride_events,
+            )
+        return WindowConfig(
+            length_us=round(self.length_ms * 1000), stride_us=round(self.stride_ms * 1000)
+        )
 
     def with_recent(self, path: str) -> Preferences:
         """Return these with ``path`` first among the recent files."""

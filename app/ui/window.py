@@ -94,8 +94,7 @@ class MainWindow(QMainWindow):
         left.source.recording_asked.connect(self.ask_recording)
         left.source.address_changed.connect(lambda text: self.prefer(address=text))
         left.source.seed_changed.connect(lambda seed: self.prefer(seed=seed))
-        left.windows_changed.connect(self._change_windows)
-        left.engine_window_asked.connect(self._use_engine_window)
+        left.windows.changed.connect(self._change_windows)
         left.decay_changed.connect(lambda decay: self.prefer(decay_ms=decay))
         left.filters_changed.connect(self._change_filters)
         right.colormap_changed.connect(lambda name: self.prefer(colormap=name))
@@ -119,7 +118,7 @@ class MainWindow(QMainWindow):
 
     def _apply_preferences(self) -> None:
         preferences = self.preferences
-        self.session.set_windows(preferences.length_ms, preferences.stride_ms)
+        self.session.set_windows(preferences.windows)
         self.session.set_filters(self.parts.left.configs())
         self.parts.transport.loop.setChecked(preferences.is_looping)
         self.parts.left.setVisible(preferences.left_open)
@@ -247,31 +246,21 @@ class MainWindow(QMainWindow):
 
     # Changes that the session follows
 
-    def _change_windows(self, length_ms: float, stride_ms: float) -> None:
-        self.prefer(uses_engine_window=False)
-        self._set_windows(length_ms, stride_ms)
-        self._follow_engine()
-
-    def _use_engine_window(self) -> None:
-        self.prefer(uses_engine_window=True)
+    def _change_windows(self, changes: dict[str, object]) -> None:
+        self.prefer(**changes)
         self._follow_engine()
 
     def _follow_engine(self) -> None:
         """Cut windows as the engine was trained, or offer that where the user chose others."""
-        left, engine = self.parts.left, self.session.engine
-        left.suggested.hide()
-        if engine is None:
-            return
-        length_ms, stride_ms = engine.card.window_us / 1000, engine.card.stride_us / 1000
-        if self.preferences.uses_engine_window:
-            left.show_windows(length_ms, stride_ms)
-            self._set_windows(length_ms, stride_ms)
-        else:
-            left.suggest_windows(length_ms, stride_ms)
-
-    def _set_windows(self, length_ms: float, stride_ms: float) -> None:
-        self.prefer(length_ms=length_ms, stride_ms=stride_ms)
-        self.session.set_windows(length_ms, stride_ms)
+        engine, wanted = self.session.engine, self.preferences
+        card = engine.card if engine else None
+        engine_ms = (card.window_us / 1000, card.stride_us / 1000) if card else None
+        if engine_ms and wanted.uses_engine_window and wanted.window_unit == "time":
+            self.prefer(length_ms=engine_ms[0], stride_ms=engine_ms[1])
+            engine_ms = None
+        self.parts.left.windows.show_windows(self.preferences)
+        self.parts.left.windows.suggest(engine_ms)
+        self.session.set_windows(self.preferences.windows)
 
     def _change_filters(self, names: object) -> None:
         self.prefer(filters=names)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from app.capture_option import add_capture_option
 from app.cli import EXIT_INTERRUPTED, UserError, say
+from app.cut_options import add_cut_options, check_windows, filters_of, note_of, windows_of
 from app.output_file import check_suffix
 from app.sizes import add_sensor_argument, width_and_height
 from events.sources.open import FORMS, open_source
@@ -24,6 +25,7 @@ if TYPE_CHECKING:
     from app.scene import Scene
     from app.trace import Trace
     from export.backends.backend import Engine
+    from models.card import ModelCard
 
     Writer = Callable[[Scene], None]
 
@@ -56,8 +58,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--input-size", metavar="WxH", type=width_and_height,
         help="of the network's input, for an engine that takes any; default: the engine's",
     )  # fmt: skip
-    parser.add_argument("--window-us", type=int, metavar="N", help="default: the engine's")
-    parser.add_argument("--stride-us", type=int, metavar="N", help="default: the engine's")
+    add_cut_options(parser)
     parser.add_argument("--max-windows", type=int, metavar="N", help="end after so many")
     parser.add_argument(
         "--speed", type=_speed, default=math.inf, metavar="S",
@@ -74,31 +75,29 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 def run(args: argparse.Namespace) -> int:
     """Infer every window of the input; 130 if it was interrupted."""
     _check(args)
+    filters = tuple(config.build() for config in filters_of(args))
     from app.engines import load_engine
     from app.interrupt import interrupt_flag
     from app.pipeline import Pipeline, PipelineConfig
     from app.scene import PipelineState
     from app.trace import tracing
-    from events.windows import WindowConfig
 
     source = open_source(args.input, args.sensor, in_child=args.capture_process)
     engine = load_engine(
         args.engine, args.provider, say, input_size=args.input_size, is_live=source.is_live
     )
     noted = engine.notes
-    for note in noted:
+    windows = windows_of(args, engine.card)
+    for note in filter(None, (*noted, note_of(windows, engine.card))):
         say(note)
-    windows = WindowConfig(
-        length_us=args.window_us or engine.card.window_us,
-        stride_us=args.stride_us or engine.card.stride_us,
+    config = PipelineConfig(
+        windows=windows, filters=filters, keeps_every_scene=True, is_strict=True
     )
-    config = PipelineConfig(windows=windows, keeps_every_scene=True, is_strict=True)
     if hasattr(source, "set_speed"):
         source.set_speed(args.speed)
-    assert windows.stride_us is not None
     started_s = time.monotonic()
     with (
-        _writers(args, windows.stride_us, engine.card.depth_range_m) as (lines, writers),
+        _writers(args, engine.card, windows.stride_us) as (lines, writers),
         interrupt_flag() as interrupted,
         tracing(args.trace) as trace,
         Pipeline(source, engine, config, trace=trace) as pipeline,
@@ -110,16 +109,16 @@ def run(args: argparse.Namespace) -> int:
                 if note not in noted:
                     say(note)
             if pipeline.stats().num_windows or pipeline.state is not PipelineState.FAILED:
-                say(_summary(pipeline, lines.num_lines, time.monotonic() - started_s))
+                duration_s, is_filtered = time.monotonic() - started_s, bool(filters)
+                say(_summary(pipeline, lines.num_lines, duration_s, is_filtered=is_filtered))
     return EXIT_INTERRUPTED if interrupted.is_set() else 0
 
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot work before anything slow happens."""
-    for name in ("window_us", "stride_us", "max_windows"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+    check_windows(args)
+    if args.max_windows is not None and args.max_windows < 1:
+        raise UserError(f"--max-windows must be at least 1, got {args.max_windows}")
     if args.video:
         check_suffix(args.video, "the video", ".mp4")
     if args.trace:
@@ -145,7 +144,7 @@ def _check(args: argparse.Namespace) -> None:
 
 @contextlib.contextmanager
 def _writers(
-    args: argparse.Namespace, frame_us: int, depth_range_m: tuple[float, float]
+    args: argparse.Namespace, card: ModelCard, stride_us: int | None
 ) -> Iterator[tuple[LineWriter, list[Writer]]]:
     """Yield the writer of lines, and one function for each output that takes a scene."""
     from app.predictions import ArrayWriter, LineWriter
@@ -158,13 +157,14 @@ def _writers(
             writers.append(ArrayWriter(args.arrays).write)
         if args.video:
             from app.token_view import TokenView
-            from app.video import VideoWriter, picture
+            from app.video import TICK_US, VideoWriter, picture
 
-            view = TokenView()
-            video = stack.enter_context(VideoWriter(args.video, frame_us))
+            view, frame_us = TokenView(), stride_us or card.stride_us
+            tick_us = frame_us if stride_us else TICK_US
+            video = stack.enter_context(VideoWriter(args.video, frame_us, tick_us))
             writers.append(
                 lambda scene: video.write(
-                    picture(scene, depth_range_m, view), scene.packet.start_us
+                    picture(scene, card.depth_range_m, view), scene.packet.start_us
                 )
             )
         yield lines, writers
@@ -195,7 +195,7 @@ def _notes(*engines: Engine | None) -> dict[str, None]:
     return dict.fromkeys(note for engine in engines if engine for note in engine.notes)
 
 
-def _summary(pipeline: Pipeline, num_windows: int, duration_s: float) -> str:
+def _summary(pipeline: Pipeline, num_windows: int, duration_s: float, *, is_filtered: bool) -> str:
     """Return one line of what was done and at what cost."""
     stats = pipeline.stats()
     total = stats.latency["total"]
@@ -208,6 +208,8 @@ def _summary(pipeline: Pipeline, num_windows: int, duration_s: float) -> str:
         f"{stats.num_dropped_windows} windows dropped",
         f"{stats.num_lost_events} events lost",
     ]
+    if is_filtered:
+        parts.insert(2, f"{stats.num_filtered:,} events filtered")
     if stats.num_fallbacks:
         parts.append(f"GPU lost, gone on with the CPU: {stats.num_fallbacks}")
     if stats.backlog_events:

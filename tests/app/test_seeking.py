@@ -150,6 +150,84 @@ def test_the_end_is_told_once_though_somebody_sought_before_it(
     assert moves[1:] == [PipelineState.RUNNING, PipelineState.ENDED]
 
 
+def by_events(length: int, stride: int | None = None) -> WindowConfig:
+    return WindowConfig(length_us=None, stride_us=None, length_events=length, stride_events=stride)
+
+
+def pause_at(player: Pipeline, t_us: int) -> None:
+    source = player.source
+    assert isinstance(source, ReplaySource)
+    source.set_speed(0.01)
+    player.resume()
+    wait_until(lambda: player.state is PipelineState.RUNNING)
+    player.pause()
+    while player.take_scene(0.1) is not None:
+        pass
+    player.seek(t_us)
+
+
+def test_a_seek_while_paused_shows_about_as_many_events_as_a_window_has(player: Pipeline) -> None:
+    player.set_windows(by_events(1_000))  # 50 ms of the recording
+    target_us = START_US + 300_000
+    pause_at(player, target_us)
+    scene = newest(player, lambda scene: scene.packet.start_us > START_US + 200_000)
+    assert scene.packet.end_us <= target_us
+    assert 500 < len(scene.packet) <= 1_000
+    assert player.state is PipelineState.PAUSED
+
+
+def test_what_fills_no_window_is_shown_where_the_stream_stands_still(player: Pipeline) -> None:
+    """Else the picture would be of the seek's time and its classes of another."""
+    player.set_windows(by_events(10**6))
+    target_us = START_US + 300_000
+    pause_at(player, target_us)
+    scene = newest(player, lambda scene: scene.packet.end_us <= target_us)
+    assert scene.is_partial
+    assert scene.packet.end_us > target_us - 10_000
+    before = len(scene.packet)
+    player.step(20_000)
+    scene = newest(player, lambda scene: len(scene.packet) > before)
+    assert scene.is_partial
+    assert target_us < scene.packet.end_us <= target_us + 20_000
+
+
+def test_of_many_windows_a_seek_while_paused_shows_the_last_alone(player: Pipeline) -> None:
+    """Else the picture would lag behind by all of them."""
+    player.set_windows(by_events(1))
+    pause_at(player, START_US + 300_000)
+    time.sleep(0.1)
+    before = player.stats().num_windows
+    player.set_windows(by_events(4, 1))
+    player.step(400_000)  # 6,000 events
+    scene = newest(player, lambda scene: scene.packet.end_us > END_US - 5_000)
+    assert len(scene.packet) == 4
+    assert player.stats().num_windows == before + 1
+
+
+def test_a_stride_of_events_lasts_as_long_as_they_take_by_now(player: Pipeline) -> None:
+    assert player.stride_us == 20_000
+    player.set_windows(by_events(1_000, 500))
+    assert player.stride_us == pytest.approx(25_000, rel=0.1)  # at 20 kev/s
+    player.set_windows(by_events(1))
+    assert player.stride_us == 1_000
+    player.set_windows(by_events(10**7))
+    assert player.stride_us == 1_000_000
+
+
+def test_steps_through_windows_of_events_go_on_and_back(player: Pipeline) -> None:
+    player.set_windows(by_events(1_000, 500))
+    pause_at(player, START_US + 300_000)
+    first = newest(player, lambda scene: scene.packet.start_us > START_US + 200_000)
+    for _ in range(3):
+        player.step(player.stride_us)
+    second = newest(player, lambda scene: scene.packet.end_us > first.packet.end_us)
+    player.step(-100_000)
+    newest(player, lambda scene: scene.packet.end_us < second.packet.end_us)
+    assert player.state is PipelineState.PAUSED
+    player.resume()
+    wait_until(lambda: player.state is PipelineState.RUNNING)
+
+
 def moves_of(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> list[PipelineState]:
     """Return the list of states that a pipeline enters from now on."""
     moves: list[PipelineState] = []

@@ -88,7 +88,6 @@ def test_a_gap_up_to_the_card_s_limit_is_remembered_over_and_a_longer_one_not() 
     "after",
     [
         window(3, index=8),  # a seek back, or a loop
-        window(7, index=8),  # the same span again
         window(9, index=8, segment=1),  # a seek by less than the limit
         window(8, index=8, segment=1),  # the stream jumped and came back where it was
         window(8, index=0),  # windows are cut anew
@@ -100,6 +99,11 @@ def test_what_does_not_follow_begins_anew(after: Window) -> None:
     found = decisions(window(6), window(7), after, following)
     assert [forgotten for _, forgotten in found] == [0, 0, 1, 1]
     assert found[2][0] == 1
+
+
+def test_windows_that_end_in_the_same_microsecond_follow_one_another() -> None:
+    """Windows of a number of events do, where all of them came at once."""
+    assert decisions(window(7), window(7, index=8), window(8, index=9)) == [(1, 0)] * 3
 
 
 def test_a_window_that_failed_is_time_that_elapsed() -> None:

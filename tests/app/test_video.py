@@ -6,7 +6,7 @@ import av
 import numpy as np
 import pytest
 
-from app.video import VideoWriter
+from app.video import TICK_US, VideoWriter
 
 
 def picture_of(level: int, height: int = 33, width: int = 47) -> np.ndarray:
@@ -33,6 +33,27 @@ def test_a_gap_in_the_events_is_a_gap_in_the_video(tmp_path: Path) -> None:
             writer.write(picture_of(0), start_us)
     with av.open(str(tmp_path / "a.mp4")) as container:
         assert [round(frame.time, 3) for frame in container.decode(video=0)] == [0, 0.02, 0.1]
+
+
+def test_frames_at_any_distance_keep_theirs(tmp_path: Path) -> None:
+    times_us = [0, 0, 10, 500, 20_000, 20_010, 3_000_000]
+    with VideoWriter(tmp_path / "a.mp4", 20_000, TICK_US) as writer:
+        for time_us in times_us:
+            writer.write(picture_of(0), 10**15 + time_us)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        stream = container.streams.video[0]
+        found_us = [round(frame.time * 1e6) for frame in container.decode(video=0)]
+        assert float(stream.duration * stream.time_base) == pytest.approx(3.02)
+    assert found_us == [0, 10, 20, 500, 20_000, 20_010, 3_000_000]  # each has a moment of its own
+
+
+def test_a_film_goes_on_at_its_pace_after_time_ran_backwards(tmp_path: Path) -> None:
+    with VideoWriter(tmp_path / "a.mp4", 20_000, TICK_US) as writer:
+        for time_us in (5_000_000, 5_400_000, 0, 300_000):
+            writer.write(picture_of(0), time_us)
+    with av.open(str(tmp_path / "a.mp4")) as container:
+        found_us = [round(frame.time * 1e6) for frame in container.decode(video=0)]
+    assert found_us == [0, 400_000, 400_010, 700_010]
 
 
 def test_time_that_runs_backwards_does_not_break_the_file(tmp_path: Path) -> None:

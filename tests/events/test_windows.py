@@ -38,6 +38,10 @@ def spans(windows: list[Window]) -> list[tuple[int, int]]:
     return [(w.packet.start_us - START_US, w.packet.end_us - START_US) for w in windows]
 
 
+def by_events(length: int, stride: int | None = None) -> WindowConfig:
+    return WindowConfig(length_us=None, stride_us=None, length_events=length, stride_events=stride)
+
+
 @st.composite
 def streams(draw: st.DrawFn) -> list[EventPacket]:
     start_us = draw(st.integers(0, 2**50))
@@ -77,10 +81,7 @@ def test_time_windows_hold_exactly_the_events_of_their_span_and_lose_none(
 def test_count_windows_hold_consecutive_events_and_lose_none(
     packets: list[EventPacket], length: int, stride: int
 ) -> None:
-    config = WindowConfig(
-        length_us=None, stride_us=None, length_events=length, stride_events=stride
-    )
-    windows = list(slide(packets, config))
+    windows = list(slide(packets, by_events(length, stride)))
     events = np.concatenate([packet.events for packet in packets], dtype=packets[0].events.dtype)
     seen = np.zeros(len(events), bool)
     for number, window in enumerate(windows):
@@ -91,6 +92,67 @@ def test_count_windows_hold_consecutive_events_and_lose_none(
         seen[first : first + length] = True
     if stride <= length:
         assert seen.all()
+
+
+def test_events_of_one_microsecond_make_windows_of_one_microsecond() -> None:
+    packets = stream([START_US + 7] * 10, START_US, START_US + 100, [])
+    windows = list(slide(packets, by_events(4)))
+    assert spans(windows) == [(7, 8)] * 3
+    assert [len(w.packet) for w in windows] == [4, 4, 2]
+    assert [w.is_partial for w in windows] == [False, False, True]
+
+
+def test_one_event_is_one_partial_window_and_none_is_none() -> None:
+    [window] = slide(stream([START_US], START_US, START_US + 9, []), by_events(5))
+    assert (window.packet.start_us, window.packet.end_us) == (START_US, START_US + 1)
+    assert window.is_partial
+    assert list(slide(stream([], START_US, START_US + 9, []), by_events(1))) == []
+
+
+def test_where_a_stream_stands_still_its_first_window_is_seen_as_it_comes() -> None:
+    packets = packets_of(5)
+    windower, found = Windower(by_events(25)), []
+    assert windower.newest([]) == []
+    for packet, num_seen in zip(packets, (10, 20, 25, 0, 25), strict=True):
+        windows = windower.push(packet)
+        found += windows
+        seen = windower.newest(windows)
+        assert [len(w.packet) for w in seen] == ([num_seen] if num_seen else [])
+        assert all(w.is_partial == (num_seen < 25) for w in seen)
+    found += windower.finish()
+    expected = [w.packet.events.tobytes() for w in slide(packets, by_events(25))]
+    assert [w.packet.events.tobytes() for w in found] == expected  # they come all the same
+
+
+def test_where_a_stream_stands_still_only_the_newest_window_behind_a_jump_is_seen() -> None:
+    for config in (by_events(3), WindowConfig(length_us=3_000, stride_us=3_000)):
+        windower = Windower(config)
+        windower.push(packets_of(1)[0])
+        windows = windower.push(packets_of(1)[0])
+        assert [w.segment for w in windows] == [0, 1, 1, 1]
+        assert windower.newest(windows) == windows[-1:]
+
+
+def test_a_jump_to_where_nothing_happens_shows_nothing_of_before() -> None:
+    windower = Windower(by_events(25))
+    windower.push(packets_of(1)[0])
+    windows = windower.push(empty_packet(SENSOR, START_US, START_US + 50_000))
+    assert [len(w.packet) for w in windows] == [10]
+    [seen] = windower.newest(windows)
+    assert spans([seen]) == [(0, 50_000)]
+    assert len(seen.packet) == 0
+    assert seen.is_partial
+
+
+def test_only_windows_of_events_gather_any() -> None:
+    windower, timed = Windower(by_events(25, 15)), Windower(WindowConfig())
+    gathered = []
+    for packet in packets_of(4):
+        windower.push(packet)
+        timed.push(packet)
+        gathered.append(windower.num_gathered)
+        assert timed.num_gathered == 0
+    assert gathered == [10, 20, 15, 10]
 
 
 def test_windows_of_50_ms_every_20_ms_end_with_a_partial_one() -> None:

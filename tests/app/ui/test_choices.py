@@ -97,10 +97,11 @@ def test_each_filter_s_box_switches_its_own_filter(window):
         assert window.preferences.filters == ()
 
 
-@pytest.mark.parametrize("name", ["length", "stride", "decay"])
-def test_a_number_applies_at_once_by_keys_and_wheel(window, qtbot, name):
-    field = getattr(window.parts.left, name)
-    key = f"{name}_ms"
+@pytest.mark.parametrize("key", ["length_ms", "stride_ms", "length_events", "decay_ms"])
+def test_a_number_applies_at_once_by_keys_and_wheel(window, qtbot, key):
+    left = window.parts.left
+    left.windows.unit.pick("events" if key.endswith("_events") else "time")
+    field = {**left.windows.fields, "decay_ms": left.decay}[key]
     before = getattr(window.preferences, key)
     qtbot.keyClick(field, Qt.Key.Key_Up)
     after_key = getattr(window.preferences, key)

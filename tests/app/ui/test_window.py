@@ -126,15 +126,15 @@ def test_depth_can_be_hidden_and_its_colours_changed(playing, qtbot):
 
 def test_window_length_and_stride_reach_the_pipeline(playing, qtbot):
     left = playing.parts.left
-    left.length.setValue(30)
-    left.stride.setValue(10)
+    left.windows.fields["length_ms"].setValue(30)
+    left.windows.fields["stride_ms"].setValue(10)
     windows = playing.session._pipeline.windows
     assert (windows.length_us, windows.stride_us) == (30_000, 10_000)
-    assert left.suggested.isVisible()
-    qtbot.mouseClick(left.suggested, Qt.MouseButton.LeftButton)
+    assert left.windows.suggested.isVisible()
+    qtbot.mouseClick(left.windows.suggested, Qt.MouseButton.LeftButton)
     windows = playing.session._pipeline.windows
     assert (windows.length_us, windows.stride_us) == (50_000, 20_000)
-    assert not left.suggested.isVisible()
+    assert not left.windows.suggested.isVisible()
 
 
 def windows_of(window):
@@ -169,12 +169,15 @@ def test_windows_are_the_engine_s_own_unless_the_user_chose_others(make_playing,
     window = make_playing()
     left = window.parts.left
     assert windows_of(window) == (33_333, 11_111)  # as `run` cuts them
-    assert (left.length.value(), left.stride.value()) == (33.3, 11.1)
-    assert not left.suggested.isVisible()
-    left.stride.setValue(20)
+    assert (left.windows.fields["length_ms"].value(), left.windows.fields["stride_ms"].value()) == (
+        33.3,
+        11.1,
+    )
+    assert not left.windows.suggested.isVisible()
+    left.windows.fields["stride_ms"].setValue(20)
     assert windows_of(window) == (33_300, 20_000)
-    assert left.suggested.isVisible()
-    qtbot.mouseClick(left.suggested, Qt.MouseButton.LeftButton)
+    assert left.windows.suggested.isVisible()
+    qtbot.mouseClick(left.windows.suggested, Qt.MouseButton.LeftButton)
     assert windows_of(window) == (33_333, 11_111)
     assert window.preferences.uses_engine_window
 
@@ -183,11 +186,14 @@ def test_a_window_that_was_chosen_before_stays_and_the_engine_s_is_offered(make_
     window = make_playing(uses_engine_window=False, length_ms=40.0, stride_ms=10.0)
     left = window.parts.left
     assert windows_of(window) == (40_000, 10_000)
-    assert (left.length.value(), left.stride.value()) == (40.0, 10.0)
-    assert left.suggested.isVisible()
+    assert (left.windows.fields["length_ms"].value(), left.windows.fields["stride_ms"].value()) == (
+        40.0,
+        10.0,
+    )
+    assert left.windows.suggested.isVisible()
     window.parts.top.engine_picked.emit("none")
     window.tick()
-    assert not left.suggested.isVisible()
+    assert not left.windows.suggested.isVisible()
 
 
 @pytest.mark.parametrize("name", ["background", "refractory", "hot_pixels"])
@@ -422,7 +428,7 @@ def test_the_preferences_survive_a_restart(make_window, qtbot, recording):
     first = make_window()
     first.parts.top.opacity.setValue(35)
     first.parts.top.view.pick("accumulated")
-    first.parts.left.length.setValue(33)
+    first.parts.left.windows.fields["length_ms"].setValue(33)
     first.open(str(recording))
     first.close()
     read, notes = store.load(store.open_settings())
