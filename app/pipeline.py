@@ -282,7 +282,7 @@ class Pipeline:
     def stats(self) -> Stats:
         """Return the account of the stream that runs, or of the last one."""
         stream, engine = self._stream, self.engine
-        engine_name = engine.card.name if engine else ""
+        engine_name = engine.card.title if engine else ""
         provider = engine.provider if engine else ""
         if stream is None:
             return Stats(state=self.state, engine_name=engine_name, provider=provider)

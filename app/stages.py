@@ -183,6 +183,6 @@ def _scene(job: Job) -> Scene:
             decode_ms=stage_ms.get("decode", 0.0),
         ),
         age_ms=1e3 * (time.monotonic() - job.received_s),
-        engine_name=inference.engine.card.name if inference else "",
+        engine_name=inference.engine.card.title if inference else "",
         provider=inference.engine.provider if inference else "",
     )

@@ -129,6 +129,11 @@ class ModelCard:
             )
 
     @property
+    def title(self) -> str:
+        """How the user is told what runs: the name, and a precision that is not the model's."""
+        return self.name if self.precision == "fp32" else f"{self.name} {self.precision}"
+
+    @property
     def says(self) -> tuple[str, ...]:
         """What the engine says of a window, whatever its outputs' names: tasks, or tokens."""
         return self.tasks or (TOKENS,)

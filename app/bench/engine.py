@@ -49,7 +49,7 @@ def rows(engine_path: Path) -> Iterator[Row]:
         for name, value_ms in latency_ms.items():
             yield Row(
                 section="engine",
-                name=f"{card.name} on {name}{place}",
+                name=f"{card.title} on {name}{place}",
                 value=value_ms,
                 unit="ms",
                 baseline=None if name == BASELINE else latency_ms[BASELINE],

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.bench.row import Row
+from app.cli import say
 from app.engines import default_engine_path, load_engine
 from app.trace import NO_TRACE, Trace
+from export.backends.backend import Engine
 
 MADE_EVENTS, MADE_US, PACKET_US = 4_000_000, 1_000_000, 10_000
 """Of the recording that is made where none is given."""
@@ -104,16 +106,24 @@ def _export(request: Request) -> Iterator[Row]:
     return export.rows(default_engine_path().with_suffix(".safetensors"))
 
 
+def _loaded(request: Request) -> Engine:
+    """Load what the window would run, and say what that is."""
+    engine = load_engine(request.engine_path, progress=say)
+    for note in engine.notes or (f"{engine.card.title} on {engine.provider}",):
+        say(note)
+    return engine
+
+
 def _pipeline(request: Request) -> Iterator[Row]:
     from app.bench import pipeline
 
-    return pipeline.rows(load_engine(request.engine_path), request.trace)
+    return pipeline.rows(_loaded(request), request.trace)
 
 
 def _load(request: Request) -> Iterator[Row]:
     from app.bench import load
 
-    return load.rows(load_engine(request.engine_path), request.trace)
+    return load.rows(_loaded(request), request.trace)
 
 
 def _display(request: Request) -> Iterator[Row]:
@@ -125,6 +135,7 @@ def _display(request: Request) -> Iterator[Row]:
 def _window(request: Request) -> Iterator[Row]:
     from app.bench import window
 
+    _loaded(request).close()  # measures what "auto" is now, if ever, not beside the window
     return window.rows(request.engine_path)
 
 

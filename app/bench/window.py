@@ -11,7 +11,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app.bench.row import Row
-from app.engines import load_engine
 
 SECTION = "window"
 LOADS = ((1e6, "here"), (10e6, "here"), (10e6, "child"))
@@ -26,7 +25,6 @@ def rows(engine_path: Path) -> Iterator[Row]:
     """Measure a window of its own process, offscreen, on live streams of 640x480."""
     if not engine_path.is_file():
         raise FileNotFoundError(f"no engine {engine_path}: choose another with --engine")
-    load_engine(engine_path).close()  # measures providers now, if ever, not beside the window
     measure(engine_path, *LOADS[0], WARM_UP_SECONDS)  # fills the kernels' cache
     for number, (rate, place) in enumerate(LOADS):
         found = measure(engine_path, rate, place, SECONDS)

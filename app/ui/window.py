@@ -145,7 +145,7 @@ class MainWindow(QMainWindow):
     def _show_engine(self) -> None:
         engine, is_loading = self.session.engine, self.session.is_loading
         card = engine.card if engine else None
-        name = "Loading…" if is_loading else card.name if card else "No engine"
+        name = "Loading…" if is_loading else card.title if card else "No engine"
         top = self.parts.top
         top.show_engine(name, self.preferences.provider, self.session.provider_problems)
         top.badge.show_provider(engine.provider if engine else "", engine.notes if engine else ())

@@ -124,7 +124,7 @@ def _compare_all(
 
 def _summary(figures: Figures, engine: Engine, seed: int) -> str:
     lines = [
-        f"{engine.card.name} on {engine.provider}, synthetic scene {seed}, "
+        f"{engine.card.title} on {engine.provider}, synthetic scene {seed}, "
         f"{figures.num_windows} windows compared with the truth:"
     ]
     if figures.kind_accuracy is not None:
