@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import torch
+from dataset_layouts import LAYOUTS
 from tiny_engine import tiny_card, tiny_module
 
 from events.packet import SensorSize
@@ -79,3 +81,26 @@ def test_a_model_without_a_data_sets_labels_has_no_figure_for_them() -> None:
     )  # fmt: skip
     assert {"num_windows", "abs_rel", "abs_rel_of_mean", "rmse_m", "delta1_percent"} <= set(figures)
     assert not {"top1_percent", "miou_percent"} & set(figures)
+
+
+def test_classes_that_a_model_does_not_know_have_no_figure() -> None:
+    card, dataset = card_for_synthetic(), load_dataset("synthetic")
+    card = replace(card, segmentation_labels=card.segmentation_labels[:3])
+    figures = evaluate(
+        tiny_module(card),
+        card,
+        dataset,
+        EvalConfig(sensor=SENSOR, num_windows=2),
+        lambda *now: None,
+    )
+    assert tuple(figures["iou_percent"]) == dataset.segmentation_labels[:3]
+
+
+def test_a_data_set_of_held_out_windows_alone_is_measured(tmp_path: Path) -> None:
+    LAYOUTS["n_imagenet_variants"].write(tmp_path)
+    dataset = load_dataset("n_imagenet_variants", tmp_path)
+    assert dataset.num_windows("train") == 0
+    card = replace(tiny_card(("recognition",)), recognition_labels=dataset.recognition_labels)
+    figures = evaluate(tiny_module(card), card, dataset, EvalConfig(), lambda *now: None)
+    assert figures["num_windows"] == dataset.num_windows("val")
+    assert 0 <= figures["top1_percent"] <= 100
