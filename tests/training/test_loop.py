@@ -161,6 +161,24 @@ def test_two_checkpoints_are_kept_and_the_older_serves_where_the_newest_is_damag
         go(tmp_path)
 
 
+def test_a_run_whose_last_model_was_not_written_writes_it_when_it_goes_on(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Method.write
+
+    def full(self: Method, folder: Path, *rest: Any) -> Path:
+        if checkpoints(tmp_path) and checkpoints(tmp_path)[-1].stem == "step-00000006":
+            raise OSError(28, "No space left on device")
+        return write(self, folder, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Method, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            go(tmp_path)
+    expected, found = weights(whole), weights(go(tmp_path).parent)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         go(tmp_path, report=interrupt_at(3))
