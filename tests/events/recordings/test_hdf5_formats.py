@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
@@ -84,19 +85,16 @@ def test_a_damaged_chunk_costs_its_rows(path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("write", [dsec, m3ed, metavision, event_utils])
-def test_a_wrong_byte_anywhere_is_counted_or_told_in_one_line(
+def test_a_wrong_byte_anywhere_is_counted_or_told(
     write: Callable[[Path, EventArray], None], path: Path
 ) -> None:
     write(path, EVENTS[:40])
     data = path.read_bytes()
     for place in range(8, len(data), 23):
         path.write_bytes(data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
-        try:
-            with open_recording(path, SENSOR) as recording:
-                list(recording.packets(duration_us=10**9))
-                assert str(recording.damage)
-        except RecordingError as error:
-            assert "\n" not in str(error)
+        with suppress(RecordingError), open_recording(path, SENSOR) as recording:
+            list(recording.packets(duration_us=10**9))
+            assert str(recording.damage)
 
 
 def test_times_beyond_all_numbers_are_out_of_order(path: Path) -> None:
