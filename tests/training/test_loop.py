@@ -196,6 +196,35 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path) -> None:
     go(tmp_path)
 
 
+def test_a_full_disk_takes_nothing_of_the_log_that_a_run_goes_on_with(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, RECIPE, "resume")
+    for step in range(100):
+        folder.add_metrics({"step": step})
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, limit[1]))
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with pytest.raises(OSError, match="large"):
+            folder.keep_metrics_before(90)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert len(curve(tmp_path)) == 100
+    folder.keep_metrics_before(90)
+    assert [each["step"] for each in curve(tmp_path)] == list(range(90))
+
+
+def test_a_run_that_begins_anew_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
+    RunFolder(tmp_path, RECIPE, "refuse")
+    kept = tmp_path / "notes.txt"
+    for path in ("teacher/model.safetensors", "heads.safetensors", "model.safetensors"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text("")
+    kept.write_text("")
+    RunFolder(tmp_path, RECIPE, "restart")
+    assert {path.name for path in tmp_path.iterdir()} == {"recipe.json", "notes.txt"}
+
+
 def test_a_loss_that_is_not_finite_names_the_step_the_terms_and_the_samples(
     tmp_path: Path,
 ) -> None:
