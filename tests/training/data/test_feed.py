@@ -97,6 +97,24 @@ def test_a_damaged_picture_is_replaced() -> None:
     assert len(delivery.batch) == 3
 
 
+def test_a_window_without_a_picture_is_replaced_where_pictures_teach(tmp_path: Path) -> None:
+    LAYOUTS["n_mnist"].write(tmp_path)
+    recipe = Recipe(
+        name="test",
+        stages=(STAGE,),
+        data=mixture.Config(
+            shares={"n_mnist": 0.5, "synthetic": 0.5}, root=tmp_path, with_images=True
+        ),
+        method=finetune.Config(),
+    )
+    made = batches(recipe.data.build(recipe), STAGE, first=0, num_batches=3, num_workers=0)
+    deliveries = list(made)
+    reasons = [each.reason for delivery in deliveries for each in delivery.skipped]
+    assert reasons
+    assert all(reason.startswith("n_mnist/") and "no picture" in reason for reason in reasons)
+    assert all(name.startswith("synthetic/") for each in deliveries for name in each.batch.names)
+
+
 def test_one_data_set_a_batch_holds_after_a_stage_of_other_batches(tmp_path: Path) -> None:
     for name in ("n_cars", "n_mnist"):
         LAYOUTS[name].write(tmp_path)
