@@ -246,6 +246,7 @@ class _Images:
         self._bag, self._connection = bag, connection
         self._places: list[tuple[int, int]] = []
         self._times_us: npt.NDArray[np.int64] | None = None
+        self._chunk, self._held = -1, dict[int, bytes | bytearray]()
 
     @property
     def times_us(self) -> npt.NDArray[np.int64]:
@@ -261,14 +262,13 @@ class _Images:
 
     def read(self, number: int) -> Frame | None:
         """Return one image; None if it is damaged, or not of 8 bits."""
-        chunk, wanted = self._places[number]
-        for place, data in enumerate(self._messages(chunk)):
-            if place == wanted:
-                try:
-                    return ros_messages.decode_image(data)
-                except ros_messages.MessageError:
-                    return None
-        return None
+        chunk, place = self._places[number]
+        if chunk != self._chunk:  # unpacked once for all of its images, which follow one another
+            self._chunk, self._held = chunk, dict(enumerate(self._messages(chunk)))
+        try:
+            return ros_messages.decode_image(self._held[place])
+        except (ros_messages.MessageError, KeyError):
+            return None
 
     def _messages(self, chunk: int) -> Iterator[bytes | bytearray]:
         try:
