@@ -36,7 +36,10 @@ class EvalConfig:
 
 
 class Evaluation:
-    """Every figure that a data set's labels allow."""
+    """Every figure that a data set's labels allow.
+
+    Depth that is truly beyond an end of the card's range counts as at that end.
+    """
 
     def __init__(self, card: ModelCard, dataset: DataSet, mean_depth_m: float) -> None:
         self.card = card

@@ -139,3 +139,11 @@ def test_one_data_set_a_batch_holds_after_a_stage_of_other_batches(tmp_path: Pat
 def test_packed_windows_are_not_drawn_by_batches() -> None:
     with pytest.raises(ValueError, match=r"data\.windows\.draw must be sample, got batch"):
         packed.Config(windows=mixture.Config(draw="batch"))
+
+
+def test_a_set_that_is_held_out_whole_is_not_trained_with(tmp_path: Path) -> None:
+    LAYOUTS["n_imagenet_variants"].write(tmp_path)
+    data = mixture.Config(shares={"n_imagenet_variants": 1.0}, root=tmp_path)
+    recipe = Recipe(name="test", stages=(STAGE,), data=data, method=finetune.Config())
+    with pytest.raises(ValueError, match="n_imagenet_variants has no windows to train with"):
+        data.build(recipe)
