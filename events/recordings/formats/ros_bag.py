@@ -239,6 +239,14 @@ class _Evt3Events(_BagChunks):
         )
 
 
+def _image_time_us(data: bytes | bytearray) -> int:
+    """Return an image's stamp; 0 where it is damaged."""
+    try:
+        return ros_messages.image_time_us(data)
+    except ros_messages.MessageError:
+        return 0
+
+
 class _Images:
     """The images of a topic; where they are is looked up when they are first asked for."""
 
@@ -255,7 +263,7 @@ class _Images:
             times: list[int] = []
             for chunk in range(len(self._bag)):
                 for place, data in enumerate(self._messages(chunk)):
-                    times.append(ros_messages.image_time_us(data) if len(data) > 12 else 0)
+                    times.append(_image_time_us(data))
                     self._places.append((chunk, place))
             self._times_us = np.array(times, np.int64)
         return self._times_us

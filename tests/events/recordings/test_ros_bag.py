@@ -91,6 +91,17 @@ def test_the_images_of_a_chunk_are_unpacked_together(
         assert unpacked == [0, 1]
 
 
+def test_an_image_with_a_damaged_head_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.bag"
+    image = image_message(UNIX_US)
+    damaged = image[:12] + b"\xff" * 4 + image[16:]  # the length of its frame's name
+    events = ("dvs_msgs/EventArray", "/dvs/events", event_array(EVENTS))
+    write_bag(path, [events, *(("sensor_msgs/Image", "/i", each) for each in (damaged, image))])
+    with open_recording(path) as recording:
+        assert [frame.t_us for frame in recording.frames()] == [UNIX_US]
+        assert recording.damage.damaged_packets == 1
+
+
 def test_an_image_of_another_depth_is_counted(tmp_path: Path) -> None:
     path = tmp_path / "a.bag"
     write_bag(
