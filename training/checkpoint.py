@@ -11,6 +11,7 @@ from typing import Any
 
 import torch
 from torch import nn
+from torch.distributed.checkpoint.api import CheckpointException
 from torch.distributed.checkpoint.state_dict import (
     StateDictOptions,
     get_model_state_dict,
@@ -74,8 +75,11 @@ class Run:
             elif self.world.is_main:
                 torch.save(state | self._whole_state(), part)
             if self.world.is_main:
+                if path.is_dir():  # damaged, or the run would not have come here again
+                    _remove(path)
                 os.replace(part, path)
-        except (OSError, RuntimeError) as error:  # torch's writer raises the latter when disks fill
+        # torch's writers raise the latter two when disks fill
+        except (OSError, RuntimeError, CheckpointException) as error:
             _remove(part)
             before = "the one before is whole" if checkpoints(folder) else "there is none before it"
             raise CheckpointError(
@@ -97,7 +101,8 @@ class Run:
         for path in reversed(checkpoints(folder)):
             try:
                 state = self._load_shards(path) if path.is_dir() else _read(path)
-            except Exception as error:  # torch raises many kinds for a damaged file
+            # torch raises many kinds for a damaged file; for shards one that is no Exception
+            except (Exception, CheckpointException) as error:
                 problems.append(f"{path.name}: {_first_line(error)}")
                 log.warning("%s is damaged, the one before is taken", path)
                 continue
@@ -203,5 +208,7 @@ def _set_random_state(states: list[dict[str, Any]], rank: int) -> None:
 
 
 def _first_line(error: BaseException) -> str:
+    if isinstance(error, CheckpointException) and error.failures:
+        error = next(iter(error.failures.values()))[0]  # of the first process that failed
     lines = str(error).splitlines()
     return lines[0] if lines else type(error).__name__

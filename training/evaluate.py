@@ -40,7 +40,10 @@ class EvalConfig:
 
 
 class Evaluation:
-    """Every figure that a data set's labels allow."""
+    """Every figure that a data set's labels allow.
+
+    Depth that is truly beyond an end of the card's range counts as at that end.
+    """
 
     def __init__(self, card: ModelCard, dataset: DataSet, mean_depth_m: float) -> None:
         self.card = card
@@ -80,7 +83,9 @@ class Evaluation:
             )
             figures["miou_percent"] = self.iou.mean()
             figures["macc_percent"] = self.iou.mean_accuracy()
-            figures["iou_percent"] = {name: per_class[name] for name in self.labels}
+            figures["iou_percent"] = {
+                name: per_class[name] for name in self.labels if name in per_class
+            }
         if self.abs_rel.num:
             figures |= self.abs_rel.result() | self.depth_errors.result()
         return figures
@@ -155,6 +160,8 @@ def network_input(module: Perception, card: ModelCard, windows: list[LabelledWin
 
 def mean_depth_m(dataset: DataSet, config: EvalConfig, window_us: int) -> float:
     """Return the mean known depth of training windows; 1 where the data set has none."""
+    if not dataset.num_windows("train"):
+        return 1.0
     total, num = 0.0, 0
     indices = np.linspace(0, dataset.num_windows("train") - 1, NUM_FOR_MEAN_DEPTH).astype(int)
     for index in indices:

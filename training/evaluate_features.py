@@ -47,11 +47,20 @@ class Features:
 def evaluate_features(
     module: Perception, card: ModelCard, dataset: DataSet, config: EvalConfig, report: Report
 ) -> dict[str, Any]:
-    """Return the figures of probes that learn from the training split and predict the other."""
+    """Return the figures of probes that learn from the training split and predict the other.
+
+    Raises:
+        ValueError: the data set has no windows in one of them.
+    """
     num_val = min(config.num_windows or dataset.num_windows("val"), dataset.num_windows("val"))
     num_train = min(dataset.num_windows("train"), MAX_TRAIN_WINDOWS)
     if config.num_windows is not None:
         num_train = min(num_train, 5 * config.num_windows)
+    if not num_train or not num_val:
+        raise ValueError(
+            f"data set {dataset.name} has {num_train} windows to train probes with and {num_val} "
+            "to measure them on: they need both"
+        )
     extract = _Extractor(module, card, dataset, config, report, num_train + num_val)
     train, val = extract.features("train", num_train), extract.features("val", num_val)
     figures: dict[str, Any] = {"num_windows": num_val, "num_train_windows": num_train}

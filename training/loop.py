@@ -114,6 +114,8 @@ class _Loop:
         if first_step == 0:
             self._write(self.folder.start)
         made = self.folder.path / MODEL_FILE
+        if first_step >= self.recipe.num_steps:  # its last model may not have been written
+            return self._write(self.folder.path)
         incoming = _deliveries(self.recipe, feed, first_step, self.run.world)
         for step in range(first_step, self.recipe.num_steps):
             with self.meter.waiting():
@@ -218,11 +220,16 @@ def _note_resumption(made_by: dict[str, Any], folder: RunFolder, step: int) -> d
 
 
 def _deliveries(recipe: Recipe, feed: Feed, first_step: int, world: World) -> Iterator[Delivery]:
-    """Yield the batches of every stage from ``first_step`` on, ``accumulate`` to a step."""
+    """Yield the batches of every stage from ``first_step`` on, ``accumulate`` to a step.
+
+    Every batch starts at a multiple of its size: what is decided for a batch is so for all of it.
+    """
     stage_start = num_samples = 0
     for stage in recipe.stages:
         done = min(max(first_step - stage_start, 0), stage.steps)
-        per_step = recipe.accumulate * stage.batch_size * world.size
+        per_batch = stage.batch_size * world.size
+        per_step = recipe.accumulate * per_batch
+        num_samples += -num_samples % per_batch
         if done < stage.steps:
             yield from batches(
                 feed,

@@ -7,7 +7,7 @@ import numpy.typing as npt
 
 
 class TopK:
-    """Share of windows whose label is among the k likeliest."""
+    """Share of windows whose label is among the k likeliest; where others tie, it comes last."""
 
     def __init__(self, ks: tuple[int, ...] = (1, 5)) -> None:
         self.ks = ks
@@ -16,7 +16,7 @@ class TopK:
 
     def add(self, scores: npt.NDArray[np.float32], label: int) -> None:
         """Count one window with (K,) scores and its true index."""
-        rank = int(np.sum(scores > scores[label]))
+        rank = int(np.sum(~(scores < scores[label]))) - 1  # NaN is below nothing
         self.num += 1
         for k in self.ks:
             self.num_right[k] += rank < k

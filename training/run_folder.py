@@ -12,6 +12,7 @@ from typing import Any, Literal
 from training import checkpoint
 from training.checkpoint import checkpoints
 from training.distributed import World
+from training.methods.method import HEADS_FILE, MODEL_FILE, TEACHER_FOLDER
 from training.recipe import Recipe
 
 RECIPE_FILE = "recipe.json"
@@ -64,9 +65,7 @@ class RunFolder:
             )
         path.mkdir(parents=True, exist_ok=True)
         if not held.exists() or self.changes:
-            part = held.with_suffix(".part")
-            part.write_text(recipe.to_json())
-            os.replace(part, held)
+            _write(held, recipe.to_json())
 
     @property
     def has_checkpoint(self) -> bool:
@@ -87,7 +86,7 @@ class RunFolder:
         if not path.exists():
             return
         lines = [line for line in path.read_text().splitlines() if _step_of(line) < step]
-        path.write_text("".join(f"{line}\n" for line in lines))
+        _write(path, "".join(f"{line}\n" for line in lines))
 
     def add_metrics(self, values: dict[str, Any]) -> None:
         """Append one line of JSON to the log."""
@@ -96,9 +95,9 @@ class RunFolder:
 
     def _drop(self) -> None:
         """Remove what a run writes, and nothing else."""
-        for name in (checkpoint.FOLDER, START_FOLDER):
+        for name in (checkpoint.FOLDER, START_FOLDER, TEACHER_FOLDER):
             shutil.rmtree(self.path / name, ignore_errors=True)
-        for pattern in (RECIPE_FILE, METRICS_FILE, "model.safetensors", "events.out.tfevents*"):
+        for pattern in (RECIPE_FILE, METRICS_FILE, MODEL_FILE, HEADS_FILE, "events.out.tfevents*"):
             for path in self.path.glob(pattern):
                 path.unlink()
 
@@ -137,6 +136,13 @@ def differences(before: Any, after: Any, name: str = "") -> Iterator[str]:
             yield from differences(old, new, f"{name}.{index}")
     elif before != after:
         yield f"{name} was {before}, is {after}"
+
+
+def _write(path: Path, text: str) -> None:
+    """Replace a file by the text, or leave it as it is."""
+    part = path.with_suffix(".part")
+    part.write_text(text)
+    os.replace(part, path)
 
 
 def _step_of(line: str) -> float:

@@ -49,7 +49,8 @@ def zero_shot(
 
     ``zero_shot_*``: the nearest prompt names the window. ``picture_zero_shot_*``: the same of the
     teacher on the grey picture behind it, which bounds what the events' encoder can have learnt.
-    ``N_shot_*``: the nearest mean of N training windows. Chance is 100 / ``num_labels``.
+    ``N_shot_*``: the nearest mean of N training windows; a label without any is never found.
+    Chance is 100 / ``num_labels``.
 
     Args:
         module: Its encoder shares a space with text.
@@ -63,15 +64,16 @@ def zero_shot(
 
     Raises:
         CardError: the encoder shares no space with text.
-        ValueError: the data set has no labels, or the teacher is another than the encoder's.
+        ValueError: the data set has no labels or no pictures, or the teacher is another than the
+            encoder's.
     """
     _check(module, card, teacher, dataset)
     labels = dataset.recognition_labels
     texts_KE = teacher.texts([prompt.format(label=label) for label in labels]).cpu()
     total = dataset.num_windows("val")
     num = min(config.num_windows or total, total)
-    few = {num: first_of_each(dataset, num) for num in shots}
-    most = few[max(shots)] if shots else np.zeros(0, np.int64)
+    few = {shot: first_of_each(dataset, shot) for shot in shots if dataset.num_windows("train")}
+    most = few[max(few)] if few else np.zeros(0, np.int64)
     look = _Look(module.eval(), card, teacher, dataset, config, report, num + len(most))
     val = look.at("val", np.linspace(0, total - 1, num).round().astype(np.int64))
     places = np.array([labels.index(label) for label in val.labels])
@@ -152,14 +154,15 @@ class _Look:
             split, index, config.seed, config.sensor, card.window_us, with_images=True
         )
         letterbox = Letterbox(window.packet.sensor, card.input_height, card.input_width)
-        assert window.image is not None
+        if window.image is None:
+            raise ValueError(f"data set {self.dataset.name} has no pictures behind its windows")
         assert window.label is not None
         grid = card.spec.network_input(window.packet, letterbox)
         return grid, placed_image(window.image, letterbox), window.label
 
 
 def _means(seen: _Seen, chosen: npt.NDArray[np.bool_], labels: Sequence[str]) -> Tensor:
-    """Return the (K, E) mean of the chosen windows' unit embeddings for each label."""
+    """Return the (K, E) mean of the chosen windows' unit embeddings for each label, NaN of none."""
     unit_NE = normalize(seen.events_NE, dim=-1)
     of_label = {label: np.array([name == label for name in seen.labels]) for label in labels}
     return torch.stack(
@@ -171,7 +174,8 @@ def _top(
     name: str, rows_NE: Tensor, labels_KE: Tensor, truth: npt.NDArray[np.int64]
 ) -> dict[str, float]:
     cosines_NK = normalize(rows_NE, dim=-1) @ normalize(labels_KE, dim=-1).T
+    known_NK = cosines_NK.nan_to_num(nan=-torch.inf)
     top = TopK()
-    for scores, label in zip(cosines_NK.numpy(), truth, strict=True):
+    for scores, label in zip(known_NK.numpy(), truth, strict=True):
         top.add(scores, int(label))
     return {f"{name}_{key}": value for key, value in top.result().items()}

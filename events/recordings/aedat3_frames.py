@@ -98,7 +98,7 @@ class Aedat3Frames:
             if position <= self._seen_size:
                 self._next = position
             if kind == FRAME:
-                for at in range(first, position, size):
+                for at in range(first, min(position, self._seen_size), size):
                     self._note(file, at, size, overflow << 31)
 
     def _note(self, file: BinaryIO, position: int, num_bytes: int, overflow_us: int) -> None:

@@ -43,7 +43,8 @@ class Clock:
     def microseconds(self, t: Column) -> npt.NDArray[np.int64]:
         """Return (N,) times; what is no number becomes a time before all others."""
         if t.dtype.kind == "f":
-            scaled = np.rint(t.astype(np.float64, copy=False) * self.per_unit_us)
+            with np.errstate(over="ignore"):
+                scaled = np.rint(t.astype(np.float64, copy=False) * self.per_unit_us)
             is_time = np.abs(scaled) < LAST_US  # False for NaN
             whole = np.where(is_time, scaled, -LAST_US).astype(np.int64)
         elif self.per_unit_us >= 1:

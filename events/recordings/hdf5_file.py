@@ -15,15 +15,17 @@ from events.recordings.columns import Column
 from events.recordings.recording import Frame, RecordingError
 
 MARK = b"\x89HDF\r\n\x1a\n"
+DAMAGE = (OSError, RuntimeError, KeyError, TypeError, ValueError, AttributeError)
+"""What h5py raises for bytes that are not as they should be."""
 _ECF = 0x8ECF
 """Number of Prophesee's codec among HDF5's filters: https://github.com/prophesee-ai/hdf5_ecf"""
 
 
 class Hdf5File:
-    """A context manager; ``close`` does the same.
+    """A context manager, which closes it; ``close`` does the same.
 
     Raises:
-        RecordingError: The file is damaged or locked.
+        RecordingError: The file is damaged, as may show within the context too, or locked.
     """
 
     def __init__(self, path: Path) -> None:
@@ -67,7 +69,7 @@ class Hdf5File:
         """Return what has a name; None where nothing has, or what has is damaged."""
         try:
             return self.file.get(name)
-        except (KeyError, OSError, RuntimeError):
+        except DAMAGE:
             return None
 
     def close(self) -> None:
@@ -76,8 +78,10 @@ class Hdf5File:
     def __enter__(self) -> Hdf5File:
         return self
 
-    def __exit__(self, *_: object) -> None:
+    def __exit__(self, kind: object, error: object, traceback: object) -> None:
         self.close()
+        if isinstance(error, DAMAGE):
+            raise _damaged(self.path, error) from None
 
     def _check_filters(self, dataset: Any) -> None:
         import h5py
@@ -107,9 +111,9 @@ def opening(path: Path) -> Iterator[Hdf5File]:
     file = Hdf5File(path)
     try:
         yield file
-    except (OSError, RuntimeError, KeyError) as error:
+    except DAMAGE as error:
         file.close()
-        raise RecordingError(f"{path} is damaged: {str(error).splitlines()[0]}") from None
+        raise _damaged(path, error) from None
     except BaseException:
         file.close()
         raise
@@ -121,7 +125,7 @@ def guarded(dataset: Any) -> Callable[[int, int], Column]:
     def rows(start: int, stop: int) -> Column:
         try:
             return np.asarray(dataset[start:stop])
-        except (RuntimeError, KeyError) as error:
+        except DAMAGE as error:
             raise OSError(str(error)) from None
 
     return rows
@@ -147,9 +151,14 @@ def size_of(*places: Any) -> SensorSize | None:
             if "sensor_resolution" in attributes:
                 height, width = attributes["sensor_resolution"][:2]
                 return SensorSize(int(width), int(height))
-        except (ValueError, TypeError, OSError):
+        except DAMAGE:
             continue
     return None
+
+
+def _damaged(path: Path, error: Exception) -> RecordingError:
+    lines = str(error).splitlines() or [type(error).__name__]
+    return RecordingError(f"{path} is damaged: {lines[0]}")
 
 
 def text(value: Any) -> str:
@@ -181,7 +190,7 @@ class Hdf5Frames:
         """Return one image; None if it is damaged."""
         try:
             pixels = np.asarray(self._pixels[number], np.uint8)
-        except (OSError, RuntimeError):
+        except DAMAGE:
             return None
         pixels.flags.writeable = False
         exposure_us = 0 if self._exposures_us is None else int(self._exposures_us[number])

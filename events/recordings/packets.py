@@ -49,7 +49,8 @@ def packets_of(
                 pending.append(events[:cut])
             yield packet_of(pending, sensor, start_us, min(stop_us, end_us), num_lost)
             pending, num_lost, start_us, events = [], 0, stop_us, events[cut:]
-    while start_us < end_us and end_us - start_us <= max(MAX_QUIET_US, duration_us):
+    is_silence = end_us - start_us > max(MAX_QUIET_US, duration_us)
+    while start_us < end_us and (pending or num_lost or not is_silence):
         stop_us = min(start_us + duration_us, end_us)
         yield packet_of(pending, sensor, start_us, stop_us, num_lost)
         pending, num_lost, start_us = [], 0, stop_us

@@ -104,6 +104,21 @@ def test_a_run_sharded_over_two_processes_goes_on_in_one(tmp_path: Path, single:
 
 
 @pytest.mark.timeout(300)
+def test_a_sharded_run_writes_the_checkpoint_anew_whose_damage_it_went_back_behind(
+    tmp_path: Path,
+) -> None:
+    folder = tmp_path / "run"
+    launch(folder, strategy="fsdp", num_processes=2, batch_size=2)
+    expected = curve(folder)
+    newest = sorted((folder / "checkpoints").iterdir())[-1]
+    for shard in newest.glob("*.distcp"):
+        shard.write_bytes(shard.read_bytes()[:100])
+    launch(folder, strategy="fsdp", num_processes=2, batch_size=2)
+    assert curve(folder) == expected
+    assert all(shard.stat().st_size > 100 for shard in newest.glob("*.distcp"))
+
+
+@pytest.mark.timeout(300)
 def test_torchrun_restarts_a_run_whose_process_died_and_it_goes_on_from_its_last_checkpoint(
     tmp_path: Path, single: Path
 ) -> None:

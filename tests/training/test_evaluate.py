@@ -2,10 +2,12 @@ from __future__ import annotations
 
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from dataset_layouts import LAYOUTS
 from tiny_engine import tiny_card, tiny_module
 
 from events.packet import SensorSize
@@ -75,9 +77,28 @@ def test_a_model_is_measured_on_as_many_windows_as_asked_and_always_the_same() -
 
 def test_a_model_without_a_data_sets_labels_has_no_figure_for_them() -> None:
     card = replace(tiny_card(("depth",)), recognition_labels=(), segmentation_labels=())
-    figures = evaluate(
-        partial(predictions, tiny_module(card), card), card, load_dataset("synthetic"),
-        EvalConfig(sensor=SENSOR, num_windows=1), lambda *now: None,
-    )  # fmt: skip
+    predict = partial(predictions, tiny_module(card), card)
+    config = EvalConfig(sensor=SENSOR, num_windows=1)
+    figures = evaluate(predict, card, load_dataset("synthetic"), config, lambda *now: None)
     assert {"num_windows", "abs_rel", "abs_rel_of_mean", "rmse_m", "delta1_percent"} <= set(figures)
     assert not {"top1_percent", "miou_percent"} & set(figures)
+
+
+def test_classes_that_a_model_does_not_know_have_no_figure() -> None:
+    card, dataset = card_for_synthetic(), load_dataset("synthetic")
+    card = replace(card, segmentation_labels=card.segmentation_labels[:3])
+    predict = partial(predictions, tiny_module(card), card)
+    config = EvalConfig(sensor=SENSOR, num_windows=2)
+    figures = evaluate(predict, card, dataset, config, lambda *now: None)
+    assert tuple(figures["iou_percent"]) == dataset.segmentation_labels[:3]
+
+
+def test_a_data_set_of_held_out_windows_alone_is_measured(tmp_path: Path) -> None:
+    LAYOUTS["n_imagenet_variants"].write(tmp_path)
+    dataset = load_dataset("n_imagenet_variants", tmp_path)
+    assert dataset.num_windows("train") == 0
+    card = replace(tiny_card(("recognition",)), recognition_labels=dataset.recognition_labels)
+    predict = partial(predictions, tiny_module(card), card)
+    figures = evaluate(predict, card, dataset, EvalConfig(), lambda *now: None)
+    assert figures["num_windows"] == dataset.num_windows("val")
+    assert 0 <= figures["top1_percent"] <= 100

@@ -161,6 +161,24 @@ def test_two_checkpoints_are_kept_and_the_older_serves_where_the_newest_is_damag
         go(tmp_path)
 
 
+def test_a_run_whose_last_model_was_not_written_writes_it_when_it_goes_on(
+    tmp_path: Path, whole: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write = Method.write
+
+    def full(self: Method, folder: Path, *rest: Any) -> Path:
+        if checkpoints(tmp_path) and checkpoints(tmp_path)[-1].stem == "step-00000006":
+            raise OSError(28, "No space left on device")
+        return write(self, folder, *rest)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Method, "write", full)
+        with pytest.raises(OSError, match="No space left"):
+            go(tmp_path)
+    expected, found = weights(whole), weights(go(tmp_path).parent)
+    assert all(torch.equal(expected[name], found[name]) for name in expected)
+
+
 def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt):
         go(tmp_path, report=interrupt_at(3))
@@ -176,6 +194,35 @@ def test_a_full_disk_keeps_the_checkpoint_before(tmp_path: Path) -> None:
         signal.signal(signal.SIGXFSZ, handler)
     assert checkpoints(tmp_path) == [before]
     go(tmp_path)
+
+
+def test_a_full_disk_takes_nothing_of_the_log_that_a_run_goes_on_with(tmp_path: Path) -> None:
+    folder = RunFolder(tmp_path, RECIPE, "resume")
+    for step in range(100):
+        folder.add_metrics({"step": step})
+    limit = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (64, limit[1]))
+    handler = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        with pytest.raises(OSError, match="large"):
+            folder.keep_metrics_before(90)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limit)
+        signal.signal(signal.SIGXFSZ, handler)
+    assert len(curve(tmp_path)) == 100
+    folder.keep_metrics_before(90)
+    assert [each["step"] for each in curve(tmp_path)] == list(range(90))
+
+
+def test_a_run_that_begins_anew_leaves_nothing_of_the_one_before(tmp_path: Path) -> None:
+    RunFolder(tmp_path, RECIPE, "refuse")
+    kept = tmp_path / "notes.txt"
+    for path in ("teacher/model.safetensors", "heads.safetensors", "model.safetensors"):
+        (tmp_path / path).parent.mkdir(exist_ok=True)
+        (tmp_path / path).write_text("")
+    kept.write_text("")
+    RunFolder(tmp_path, RECIPE, "restart")
+    assert {path.name for path in tmp_path.iterdir()} == {"recipe.json", "notes.txt"}
 
 
 def test_a_loss_that_is_not_finite_names_the_step_the_terms_and_the_samples(

@@ -16,6 +16,21 @@ def test_top_k_counts_the_rank_of_the_truth() -> None:
     assert top.result() == pytest.approx({"top1_percent": 100 / 3, "top2_percent": 200 / 3})
 
 
+def test_a_label_that_is_as_likely_as_others_is_not_among_the_likeliest() -> None:
+    top = TopK(ks=(1, 3))
+    top.add(np.zeros(10, np.float32), 3)
+    top.add(np.array([0, 1, 0, 0, 0], np.float32), 4)
+    top.add(np.array([1, 1, 0], np.float32), 0)
+    assert top.result() == pytest.approx({"top1_percent": 0, "top3_percent": 100 / 3})
+
+
+def test_scores_that_are_no_numbers_name_nothing() -> None:
+    top = TopK(ks=(1,))
+    top.add(np.full(3, np.nan, np.float32), 1)
+    top.add(np.array([np.nan, 0.5, 0.1], np.float32), 1)
+    assert top.result() == {"top1_percent": 0}
+
+
 def test_iou_of_a_worked_example() -> None:
     iou = IntersectionOverUnion(3)
     truth = np.array([[0, 0, 1, 255]], np.uint8)

@@ -1,7 +1,11 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import numpy as np
 import pytest
+from dataset_layouts import LAYOUTS
+from tiny_engine import tiny_card, tiny_module
 
 from events.packet import SensorSize
 from events.representations.voxel_grid import VoxelGridSpec
@@ -81,3 +85,11 @@ def test_features_of_an_encoder_are_measured_on_every_label_that_a_data_set_has(
     for name in ("knn_top1_percent", "linear_top1_percent", "linear_patch_accuracy_percent"):
         assert 0 <= figures[name] <= 100
     assert 0 < figures["linear_patch_abs_rel"] < 10
+
+
+def test_a_set_with_nothing_to_learn_a_probe_from_is_refused_in_one_line(tmp_path: Path) -> None:
+    LAYOUTS["n_imagenet_variants"].write(tmp_path)
+    dataset = load_dataset("n_imagenet_variants", tmp_path)
+    card = tiny_card(())
+    with pytest.raises(ValueError, match="n_imagenet_variants has 0 windows to train probes with"):
+        evaluate_features(tiny_module(card), card, dataset, EvalConfig(), lambda *now: None)

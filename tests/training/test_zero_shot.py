@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
+from dataset_layouts import LAYOUTS
 from tiny_teachers import clip_teacher
 
 from events.packet import EventPacket, SensorSize, pack_events
@@ -42,8 +44,8 @@ class Bars:
     segmentation_labels: tuple[str, ...] = ()
     is_film = False
 
-    def __init__(self) -> None:
-        self.labels: dict[Split, list[str]] = {"train": list(LABELS) * 5, "val": list(LABELS) * 3}
+    def __init__(self, train: Sequence[str] = LABELS * 5) -> None:
+        self.labels: dict[Split, list[str]] = {"train": [*train], "val": list(LABELS) * 3}
 
     def num_windows(self, split: Split) -> int:
         return len(self.labels[split])
@@ -134,6 +136,29 @@ def test_figures_are_shares_of_windows_whose_nearest_text_or_mean_is_theirs(
         assert figures[f"{name}_top1_percent"] == pytest.approx(100 * right.mean())
         assert figures[f"{name}_top5_percent"] == 100  # of 3 labels
     assert [figures[f"{shot}_shot_top1_percent"] for shot in (1, 2, 5)] == [100, 100, 100]
+
+
+def test_a_label_without_training_windows_is_found_by_none_and_hides_none(teacher: Teacher) -> None:
+    card = make_card()
+    dataset = Bars(train=LABELS[:2] * 5)
+    figures = zero_shot(make_module(card), card, teacher, dataset, CONFIG, ignore)
+    assert figures["5_shot_top1_percent"] == pytest.approx(200 / 3)
+
+
+def test_a_set_without_training_windows_is_named_by_texts_alone(teacher: Teacher) -> None:
+    card = make_card()
+    figures = zero_shot(make_module(card), card, teacher, Bars(train=()), CONFIG, ignore)
+    assert "zero_shot_top1_percent" in figures
+    assert not any(name[0].isdigit() for name in figures)
+
+
+def test_a_set_without_pictures_is_refused_in_one_line(teacher: Teacher, tmp_path: Path) -> None:
+    LAYOUTS["n_mnist"].write(tmp_path)
+    card = make_card()
+    with pytest.raises(ValueError, match="n_mnist has no pictures behind its windows"):
+        zero_shot(
+            make_module(card), card, teacher, load_dataset("n_mnist", tmp_path), CONFIG, ignore
+        )
 
 
 def test_without_shots_no_training_window_is_looked_at(teacher: Teacher) -> None:

@@ -18,6 +18,7 @@ from events.representations.representation import Spec
 from models.heads.head import Targets
 from models.heads.segmentation import UNKNOWN
 from training.data.dataset import LabelledWindow
+from training.data.folder import DataError
 
 LABEL_STRIDE = 4
 """Dense targets are compared at a quarter of the input's resolution, where the heads speak."""
@@ -158,7 +159,11 @@ def to_sample(
     dataset: int = 0,
     name: str = "",
 ) -> Sample:
-    """Return a window as a network's input, and targets of a quarter of its resolution."""
+    """Return a window as a network's input, and targets of a quarter of its resolution.
+
+    Raises:
+        DataError: pictures are asked for, and it has none.
+    """
     letterbox = Letterbox(window.packet.sensor, shape.height, shape.width)
     label = vocabulary.recognition.get(window.label, -1) if window.label is not None else -1
     rows, columns, inside = _label_cells(letterbox)
@@ -182,7 +187,7 @@ def to_sample(
         embedding=embedding,
         dataset=dataset,
         name=name,
-        pair=_to_pair(window, letterbox) if shape.with_images else None,
+        pair=_to_pair(window, letterbox, name) if shape.with_images else None,
         packet=window.packet if is_raw else None,
     )
 
@@ -222,9 +227,9 @@ def placed_image(image: npt.NDArray[np.uint8], letterbox: Letterbox) -> npt.NDAr
     return np.ascontiguousarray(placed.transpose(2, 0, 1))
 
 
-def _to_pair(window: LabelledWindow, letterbox: Letterbox) -> PairSample:
+def _to_pair(window: LabelledWindow, letterbox: Letterbox, name: str) -> PairSample:
     if window.image is None or window.previous is None:
-        raise ValueError("a data set without pictures cannot feed a method that learns from them")
+        raise DataError(f"{name} has no picture behind its events, which this method learns from")
     packet = window.packet
     cells = letterbox.rows[packet.y].astype(np.int64) + letterbox.columns[packet.x]
     counts = np.bincount(cells, minlength=letterbox.height * letterbox.width)

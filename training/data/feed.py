@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Protocol, Self
 
 import torch
 from torch import Tensor
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, Sampler
 
 from events.recordings.recording import RecordingError
 from events.representations.representation import Spec
@@ -102,7 +102,7 @@ class Readable(Dataset[Any]):
         for attempt in range(MAX_ATTEMPTS):
             try:
                 return self.samples[i + (attempt << 40)], skipped
-            except (OSError, DataError, RecordingError) as error:
+            except (OSError, DataError, RecordingError, SyntaxError) as error:  # last: pillow's
                 lines = str(error).splitlines() or [type(error).__name__]
                 skipped.append(Skipped(i, lines[0]))
         return None, skipped  # an error raised in a worker would arrive as a page of traceback
@@ -147,6 +147,30 @@ class _Collate:
         return Delivery(self.feed.collate(samples), skipped)
 
 
+class _Numbers(Sampler[int]):
+    """The samples of a process's batches, numbered as they are asked for: a run has millions.
+
+    Args:
+        first: Sample of the first process's first batch.
+        num_batches: Of this process.
+        size: Samples of a batch.
+        rank: Of this process.
+        num_ranks: Processes, which take batches in turn.
+    """
+
+    def __init__(self, first: int, num_batches: int, size: int, rank: int, num_ranks: int) -> None:
+        step = num_ranks * size
+        self._size = size
+        self._starts = range(first + rank * size, first + num_batches * step, step)
+
+    def __len__(self) -> int:
+        return len(self._starts) * self._size
+
+    def __iter__(self) -> Iterator[int]:
+        for start in self._starts:
+            yield from range(start, start + self._size)
+
+
 def batches(
     feed: Feed,
     stage: Stage,
@@ -165,11 +189,7 @@ def batches(
     loader: DataLoader[Any] = DataLoader(
         Readable(feed.samples(stage)),
         batch_size=size,
-        sampler=[
-            first + (batch * num_ranks + rank) * size + i
-            for batch in range(num_batches)
-            for i in range(size)
-        ],
+        sampler=_Numbers(first, num_batches, size, rank, num_ranks),
         num_workers=num_workers,
         collate_fn=_Collate(feed),
         prefetch_factor=4 if num_workers else None,

@@ -76,6 +76,11 @@ class WindowFeed(Feed):
         self.recipe = recipe
         self.names = tuple(config.shares)
         self.datasets = [load_dataset(name, config.root) for name in self.names]
+        for name, dataset in zip(self.names, self.datasets, strict=True):
+            if not dataset.num_windows("train"):
+                raise ValueError(
+                    f"data set {name} has no windows to train with: take it out of --data.shares"
+                )
         self.recognition_labels, self.segmentation_labels = joint_labels(self.datasets)
         self.embedding_width = attach_teacher(self.datasets) if config.with_embeddings else 0
 

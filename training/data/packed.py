@@ -48,6 +48,11 @@ class Config(DataConfig):
     """Processes that make the samples."""
 
     def __post_init__(self) -> None:
+        if self.windows.draw != "sample":
+            raise ValueError(
+                "data.windows.draw must be sample, got batch: packed windows come in an order of "
+                "their own, which mixes batches"
+            )
         for name in ("num_samples", "shard_samples"):
             if getattr(self, name) < 1:
                 raise ValueError(f"data.{name} must be at least 1, got {getattr(self, name)}")

@@ -52,7 +52,7 @@ from training.losses.position_contrast import (
     normalized,
     queue_contrast,
 )
-from training.methods.method import Method, MethodConfig, StepOutput
+from training.methods.method import HEADS_FILE, Method, MethodConfig, StepOutput
 from training.optim import ParameterGroup
 from training.patch_masks import MaskStrategy, choose_visible, hidden_patches
 from training.student import build_student, make_card
@@ -60,7 +60,6 @@ from training.student import build_student, make_card
 if TYPE_CHECKING:
     from training.recipe import Recipe
 
-HEADS_FILE = "heads.safetensors"
 QUEUE = "queue"
 """What the queue is called beside the heads."""
 

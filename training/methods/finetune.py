@@ -79,6 +79,15 @@ class Finetune(Method):
         assert isinstance(head, Recognition)
         return head
 
+    def train(self, mode: bool = True) -> Finetune:
+        """Set the mode; what is frozen stays as it will be run."""
+        super().train(mode)
+        if self.config.encoder_lr_scale == 0:
+            self.module.encoder.eval()
+            if self.module.temporal is not None:
+                self.module.temporal.eval()
+        return self
+
     def forward(self, batch: Batch) -> StepOutput:
         maps = self.module.maps(batch.events)
         terms = self.module.losses(self.module.answer(maps), batch.targets)

@@ -82,6 +82,13 @@ class FinetuneStream(Method):
         assert self.module.temporal is not None
         return self.module.temporal
 
+    def train(self, mode: bool = True) -> FinetuneStream:
+        """Set the mode; a frozen encoder stays as it will be run."""
+        super().train(mode)
+        if self.config.encoder_lr_scale == 0:
+            self.module.encoder.eval()
+        return self
+
     def forward(self, batch: StreamBatch) -> StepOutput:
         *maps, last = self.module.encoded(batch.windows.events)
         last_BSDHW = torch.unflatten(last, 0, batch.elapsed.shape)

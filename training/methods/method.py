@@ -23,6 +23,8 @@ if TYPE_CHECKING:
 MODEL_FILE = "model.safetensors"
 TEACHER_FOLDER = "teacher"
 """Of a method that makes an image teacher, in transformers' format."""
+HEADS_FILE = "heads.safetensors"
+"""Of a method with whose heads its next stage goes on."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -239,6 +239,14 @@ class _Evt3Events(_BagChunks):
         )
 
 
+def _image_time_us(data: bytes | bytearray) -> int:
+    """Return an image's stamp; 0 where it is damaged."""
+    try:
+        return ros_messages.image_time_us(data)
+    except ros_messages.MessageError:
+        return 0
+
+
 class _Images:
     """The images of a topic; where they are is looked up when they are first asked for."""
 
@@ -246,6 +254,7 @@ class _Images:
         self._bag, self._connection = bag, connection
         self._places: list[tuple[int, int]] = []
         self._times_us: npt.NDArray[np.int64] | None = None
+        self._chunk, self._held = -1, dict[int, bytes | bytearray]()
 
     @property
     def times_us(self) -> npt.NDArray[np.int64]:
@@ -254,21 +263,20 @@ class _Images:
             times: list[int] = []
             for chunk in range(len(self._bag)):
                 for place, data in enumerate(self._messages(chunk)):
-                    times.append(ros_messages.image_time_us(data) if len(data) > 12 else 0)
+                    times.append(_image_time_us(data))
                     self._places.append((chunk, place))
             self._times_us = np.array(times, np.int64)
         return self._times_us
 
     def read(self, number: int) -> Frame | None:
         """Return one image; None if it is damaged, or not of 8 bits."""
-        chunk, wanted = self._places[number]
-        for place, data in enumerate(self._messages(chunk)):
-            if place == wanted:
-                try:
-                    return ros_messages.decode_image(data)
-                except ros_messages.MessageError:
-                    return None
-        return None
+        chunk, place = self._places[number]
+        if chunk != self._chunk:  # unpacked once for all of its images, which follow one another
+            self._chunk, self._held = chunk, dict(enumerate(self._messages(chunk)))
+        try:
+            return ros_messages.decode_image(self._held[place])
+        except (ros_messages.MessageError, KeyError):
+            return None
 
     def _messages(self, chunk: int) -> Iterator[bytes | bytearray]:
         try:

@@ -49,8 +49,9 @@ def open_(path: Path, sensor: SensorSize | None) -> ChunkedRecording:
         raise RecordingError(f"{path} is damaged: none of its first lines is an event")
     layout, clock = _layout_by_names(head, rows) or (table_layout(rows[:, :4], path), None)
     if clock is None:
-        has_points = _has_points(first[start:], layout.t)
-        clock = SECONDS if has_points else clock_of(rows[:, layout.t].astype(np.int64))
+        t = rows[:, layout.t]
+        has_points = _has_point(first[start:], layout.t) or bool((t > np.floor(t)).any())
+        clock = SECONDS if has_points else clock_of(t.astype(np.int64))
     lines = Lines(start=start, num_columns=num_columns, layout=layout, clock=clock)
     chunks = TextChunks(path, lines)
     try:
@@ -87,8 +88,8 @@ def _layout_by_names(head: list[bytes], rows: Column) -> tuple[TableLayout, Cloc
     return None
 
 
-def _has_points(lines: bytes, column: int) -> bool:
-    """Whether the times of some lines are written with a decimal point."""
+def _has_point(lines: bytes, column: int) -> bool:
+    """Whether the first line's time is written with a decimal point, or with an exponent."""
     first = lines.split(b"\n", 1)[0].replace(b",", b" ").replace(b";", b" ").split()
     return any(mark in first[column] for mark in (b".", b"e", b"E"))
 

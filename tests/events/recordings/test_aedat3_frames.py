@@ -116,3 +116,11 @@ def test_a_dvs128_takes_no_pictures(tmp_path: Path) -> None:
     with open_recording(path) as recording:
         assert "frames" not in kinds(recording)
         assert list(recording.frames()) == []
+
+
+@pytest.mark.timeout(20)
+def test_a_head_that_claims_a_billion_frames_is_done_with_at_the_files_end(tmp_path: Path) -> None:
+    body = aedat3_body(random_events(50, start_us=HIGH_US))
+    path = write(tmp_path / "a.aedat", body, aedat3_packet(2, bytes(99), 1 << 30, size=5))
+    with open_recording(path) as recording:
+        assert list(recording.frames()) == []

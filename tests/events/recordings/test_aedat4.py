@@ -84,6 +84,16 @@ def test_a_quiet_stretch_yields_empty_packets(tmp_path: Path) -> None:
         assert [len(packet) for packet in recording.packets()] == [2, *[0] * 8, 1]
 
 
+def test_events_before_a_silence_in_which_the_span_ends_are_yielded(tmp_path: Path) -> None:
+    t = UNIX_US + np.array([0, 5, 3 * MAX_QUIET_US])
+    path = write_events(tmp_path / "a.aedat4", pack_events(t, [1, 2, 3], [1, 2, 3], [1, 0, 1]))
+    with open_recording(path) as recording:
+        packets = list(recording.packets(end_us=UNIX_US + 2 * MAX_QUIET_US))
+    assert [(len(each), each.start_us, each.end_us) for each in packets] == [
+        (2, UNIX_US, UNIX_US + 10_000)
+    ]
+
+
 def test_a_silence_of_more_than_an_hour_is_a_jump(tmp_path: Path) -> None:
     t = UNIX_US + np.array([0, MAX_QUIET_US + 10_001, 2 * MAX_QUIET_US])
     path = write_events(tmp_path / "a.aedat4", pack_events(t, [1, 2, 3], [1, 2, 3], [0, 1, 0]))

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import h5py
 import hdf5plugin
 import numpy as np
 import pytest
-from column_files import SENSOR, UNIX_US, dsec, m3ed, mvsec, table
+from column_files import SENSOR, UNIX_US, dsec, event_utils, m3ed, metavision, mvsec, table
 from recording_files import assert_same, random_events
 
 from events.packet import EventArray, SensorSize
@@ -80,6 +82,28 @@ def test_a_damaged_chunk_costs_its_rows(path: Path, monkeypatch: pytest.MonkeyPa
         assert found == 700 - 64
         assert recording.damage.damaged_packets == 1
         assert recording.damage.lost_events == 64
+
+
+@pytest.mark.parametrize("write", [dsec, m3ed, metavision, event_utils])
+def test_a_wrong_byte_anywhere_is_counted_or_told(
+    write: Callable[[Path, EventArray], None], path: Path
+) -> None:
+    write(path, EVENTS[:40])
+    data = path.read_bytes()
+    for place in range(8, len(data), 23):
+        path.write_bytes(data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :])
+        with suppress(RecordingError), open_recording(path, SENSOR) as recording:
+            list(recording.packets(duration_us=10**9))
+            assert str(recording.damage)
+
+
+def test_times_beyond_all_numbers_are_out_of_order(path: Path) -> None:
+    mvsec(path, EVENTS)
+    with h5py.File(path, "a") as file:
+        file["davis/left/events"][10, 2] = 1e305
+    with open_recording(path) as recording:
+        assert sum(len(packet) for packet in recording.packets()) == len(EVENTS) - 1
+        assert recording.damage.out_of_order_events == 1
 
 
 def test_rows_that_a_column_lacks_are_lost_and_counted(path: Path) -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -24,6 +26,7 @@ from recording_files import assert_same, random_events
 from events.packet import pack_events
 from events.recordings.open import open_recording
 from events.recordings.recording import RecordingError
+from events.recordings.ros_bag_file import BagFile
 
 EVENTS = random_events(700, start_us=UNIX_US)
 
@@ -65,6 +68,38 @@ def test_images_are_frames_in_the_order_bgr(
         assert frame.pixels.shape == shape
         np.testing.assert_array_equal(frame.pixels[0, 0], first)
         assert not list(recording.frames(UNIX_US + 8))
+
+
+def test_the_images_of_a_chunk_are_unpacked_together(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = tmp_path / "a.bag"
+    times_us = [UNIX_US + step for step in range(5)]
+    images = [("sensor_msgs/Image", "/dvs/image_raw", image_message(t)) for t in times_us]
+    write_bag(path, [("dvs_msgs/EventArray", "/dvs/events", event_array(EVENTS)), *images], "bz2")
+    with open_recording(path) as recording:
+        assert len(list(recording.frames())) == 5
+        unpacked: list[int] = []
+        messages = BagFile.messages
+
+        def counted(self: BagFile, number: int, ids: tuple[int, ...]) -> Iterator[Any]:
+            unpacked.append(number)
+            return messages(self, number, ids)
+
+        monkeypatch.setattr(BagFile, "messages", counted)
+        assert [frame.t_us for frame in recording.frames()] == times_us
+        assert unpacked == [0, 1]
+
+
+def test_an_image_with_a_damaged_head_is_counted(tmp_path: Path) -> None:
+    path = tmp_path / "a.bag"
+    image = image_message(UNIX_US)
+    damaged = image[:12] + b"\xff" * 4 + image[16:]  # the length of its frame's name
+    events = ("dvs_msgs/EventArray", "/dvs/events", event_array(EVENTS))
+    write_bag(path, [events, *(("sensor_msgs/Image", "/i", each) for each in (damaged, image))])
+    with open_recording(path) as recording:
+        assert [frame.t_us for frame in recording.frames()] == [UNIX_US]
+        assert recording.damage.damaged_packets == 1
 
 
 def test_an_image_of_another_depth_is_counted(tmp_path: Path) -> None:

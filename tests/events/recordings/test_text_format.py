@@ -52,6 +52,12 @@ def test_columns_and_units_are_told_by_names_or_numbers(text: str, tmp_path: Pat
     assert_same(read(tmp_path / "events.txt", text), EVENTS)
 
 
+def test_one_time_with_a_point_tells_seconds_though_the_first_is_whole(tmp_path: Path) -> None:
+    text = "".join(f"{t:g} 60 40 1\n" for t in (0, 0.0015, 2, 2.25))
+    found = read(tmp_path / "events.txt", text)
+    assert found["t"].tolist() == [0, 1_500, 2_000_000, 2_250_000]
+
+
 def test_polarities_of_minus_one_are_darker(tmp_path: Path) -> None:
     text = lines("{t} {x} {y} {p}").replace(" 0\n", " -1\n")
     assert_same(read(tmp_path / "events.txt", text), EVENTS)
