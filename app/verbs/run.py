@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from app.predictions import LineWriter
     from app.scene import Scene
     from app.trace import Trace
+    from events.sources.source import Source
     from export.backends.backend import Engine
 
     Writer = Callable[[Scene], None]
@@ -109,6 +110,8 @@ def run(args: argparse.Namespace) -> int:
                     say(note)
             if pipeline.stats().num_windows or pipeline.state is not PipelineState.FAILED:
                 say(_summary(pipeline, lines.num_lines, time.monotonic() - started_s))
+        if interrupted.is_set() and not _is_endless(source):
+            raise KeyboardInterrupt  # so that no output passes for the whole stream's
     return EXIT_INTERRUPTED if interrupted.is_set() else 0
 
 
@@ -159,7 +162,7 @@ def _writers(
             from app.video import VideoWriter, picture
 
             view = TokenView()
-            video = stack.enter_context(VideoWriter(args.video, frame_us))
+            video = stack.enter_context(VideoWriter(args.video, frame_us, say))
             writers.append(
                 lambda scene: video.write(
                     picture(scene, depth_range_m, view), scene.packet.start_us
@@ -186,6 +189,11 @@ def _write_scenes(
                 say(message)
         if number == max_windows:
             return
+
+
+def _is_endless(source: Source) -> bool:
+    """Return whether Ctrl-C is how a stream ends, instead of what cuts it short."""
+    return source.is_live or bool(getattr(source, "is_looping", False))
 
 
 def _notes(*engines: Engine | None) -> dict[str, None]:

@@ -4,6 +4,7 @@ import json
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -14,12 +15,15 @@ import numpy as np
 import pytest
 from lost_engine import LostEngine
 from scripted_source import ScriptedSource, random_packets
+from stand_in_camera import StandInCamera
+from wrapped_engine import WrappedEngine
 
 from app.cli import main
 from app.engines import load_engine
 from events.packet import SensorSize, join
 from events.recordings.aedat4_writer import Aedat4Writer
 from events.sources.source import SourceStatus
+from export.backends.backend import Engine
 
 SENSOR = SensorSize(64, 48)
 NUM_WINDOWS = 15
@@ -38,6 +42,7 @@ def recording(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 Saccade = Callable[..., int]
+StartCamera = Callable[..., StandInCamera]
 
 
 @pytest.fixture
@@ -172,13 +177,29 @@ def test_what_exists_is_kept_unless_told(
     assert len(rows_of(out)) == 1
 
 
-def test_writing_over_the_input_is_refused(
-    saccade_run: Saccade, recording: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("option", ["-o", "--video", "--trace"])
+@pytest.mark.parametrize("link", [Path.rename, Path.hardlink_to, Path.symlink_to])
+def test_writing_over_the_input_is_refused_by_whatever_name(
+    recording: Path,
+    tiny_engine: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+    link: Callable[[Path, Path], object],
 ) -> None:
-    before = recording.read_bytes()
-    assert saccade_run("-o", recording, "--overwrite") == 1
-    assert recording.read_bytes() == before
-    assert "is the input" in capsys.readouterr().err
+    suffix = {"--video": ".mp4", "--trace": ".json"}.get(option, ".jsonl")
+    given, other = tmp_path / f"in{suffix}", tmp_path / f"other{suffix}"
+    given.write_bytes(recording.read_bytes())
+    if link is Path.rename:
+        other = given
+    else:
+        link(other, given)
+    before = given.read_bytes()
+    outputs = [] if option == "-o" else ["-o", str(tmp_path / "out.jsonl")]
+    arguments = ["run", str(given), *outputs, option, str(other), "--engine", str(tiny_engine)]
+    assert main([*arguments, "--overwrite"]) == 1
+    assert given.read_bytes() == before
+    assert "is the input: choose another name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -217,27 +238,92 @@ def test_a_speed_that_is_none_is_bad_usage(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_leaves_whole_rows_and_a_whole_video(
+def test_ctrl_c_leaves_whole_rows_and_a_video_that_says_it_is_a_part(
     recording: Path, tiny_engine: Path, tmp_path: Path, number: signal.Signals
 ) -> None:
     out, video = tmp_path / "out.jsonl", tmp_path / "out.mp4"
-    command = [
-        sys.executable, "-m", "app.cli", "run", recording, "-o", out, "--video", video,
-        "--engine", tiny_engine, "--speed", "0.02",
-    ]  # fmt: skip
-    with subprocess.Popen(
-        [str(part) for part in command], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        while not (out.exists() and out.stat().st_size):
-            assert process.poll() is None, process.stderr.read()
-        process.send_signal(number)
-        errors = process.stderr.read()
-        assert process.wait(10) == 130
+    code, errors = interrupted_run(
+        recording, "-o", out, "--video", video, "--engine", tiny_engine, "--speed", "0.02",
+        waits_for=out, number=number,
+    )  # fmt: skip
+    assert code == 130
     assert rows_of(out)
     assert "Traceback" not in errors
-    with av.open(str(video)) as container:
-        assert len(list(container.decode(video=0))) == len(rows_of(out))
+    partial = tmp_path / "out.partial.mp4"
+    assert f"{video} was cut short: what there is of it is {partial}\n" in errors
+    assert "windows in" in errors
+    assert sorted(tmp_path.iterdir()) == [out, partial]
+    assert num_frames(partial) == len(rows_of(out))
+
+
+@pytest.mark.parametrize("kind", ["live", "looping"])
+def test_ctrl_c_is_how_a_stream_without_end_is_filmed(
+    kind: str, stand_in_camera: StartCamera, tiny_engine: Path, tmp_path: Path
+) -> None:
+    text = stand_in_camera("unix", rate=100_000).address if kind == "live" else "synthetic:1"
+    out, video = tmp_path / "out.jsonl", tmp_path / "out.mp4"
+    code, errors = interrupted_run(
+        text, "-o", out, "--video", video, "--engine", tiny_engine, waits_for=out
+    )
+    assert code == 130
+    assert "Traceback" not in errors
+    assert "cut short" not in errors
+    assert num_frames(video) == len(rows_of(out))
+
+
+def interrupted_run(
+    *arguments: object, waits_for: Path, number: signal.Signals = signal.SIGINT
+) -> tuple[int, str]:
+    """Run until the file has a line, then end it; return the exit code and what was said."""
+    command = [sys.executable, "-m", "app.cli", "run", *map(str, arguments), "--provider", "cpu"]
+    with subprocess.Popen(command, cwd=REPOSITORY, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stderr is not None
+        while not (waits_for.exists() and waits_for.stat().st_size):
+            assert process.poll() is None, process.stderr.read()
+            time.sleep(0.005)
+        process.send_signal(number)
+        errors = process.stderr.read()
+        return process.wait(30), errors
+
+
+def num_frames(path: Path) -> int:
+    with av.open(str(path)) as container:
+        return len(list(container.decode(video=0)))
+
+
+@pytest.mark.parametrize("num_runs", [0, 9])
+def test_a_failure_of_the_engine_is_said_and_leaves_no_whole_video(
+    saccade_run: Saccade,
+    tiny_engine: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    num_runs: int,
+) -> None:
+    engine = FailingEngine(load_engine(tiny_engine, "cpu"), num_runs)
+    monkeypatch.setattr("app.engines.load_engine", lambda *_, **__: engine)
+    out, video = tmp_path / "out.jsonl", tmp_path / "out.mp4"
+    assert saccade_run("-o", out, "--video", video) == 1
+    said = capsys.readouterr().err.splitlines()
+    assert said[-1] == "saccade: weights are not finite"
+    assert "Traceback" not in "".join(said)
+    partial = tmp_path / "out.partial.mp4"
+    assert sorted(tmp_path.iterdir()) == ([out, partial] if num_runs else [])
+    if num_runs:
+        assert 0 < num_frames(partial) == len(rows_of(out)) <= num_runs
+
+
+class FailingEngine(WrappedEngine):
+    """Fails after some windows."""
+
+    def __init__(self, engine: Engine, num_runs: int) -> None:
+        super().__init__(engine)
+        self._num_runs_left = num_runs
+
+    def before_run(self) -> None:
+        self._num_runs_left -= 1
+        if self._num_runs_left < 0:
+            raise RuntimeError("weights are not finite")
 
 
 def test_a_run_imports_neither_torch_nor_qt(
