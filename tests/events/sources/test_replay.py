@@ -264,6 +264,25 @@ def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
         source.__exit__(None, None, None)
 
 
+def test_a_seek_past_the_end_that_was_known_goes_on_with_what_came_since(tmp_path: Path) -> None:
+    path = tmp_path / "a.aedat4"
+    t = START_US + np.arange(2_000) * 50
+    parts = np.split(pack_events(t, t % 32, t % 24, t % 2), 2)
+    with Aedat4Writer(path, SENSOR) as writer:
+        writer.write(EventPacket(parts[0], SENSOR, START_US, START_US + 50_000))
+        writer._flush(is_last=True)
+        with ReplaySource(path, math.inf) as source:
+            known_us = source.end_us
+            writer.write(EventPacket(parts[1], SENSOR, START_US + 50_000, START_US + 100_000))
+            writer._flush(is_last=True)
+            source.seek(2**60)
+            assert source.status.state is SourceState.RUNNING
+            packets = list(source.packets())
+            assert source.status.state is SourceState.ENDED
+    assert packets[0].start_us == known_us
+    assert sum(map(len, packets)) == 1_000
+
+
 def test_damage_is_told_in_the_status(tmp_path: Path) -> None:
     path = write(tmp_path / "a.aedat4")
     data = bytearray(path.read_bytes())
