@@ -230,8 +230,10 @@ def test_a_stopped_source_cannot_touch_the_next_one(failure: SourceError | None)
     def hold(number: int) -> None:
         if number == 5:
             late.wait(5)
+            if failure:
+                raise failure
 
-    first = ScriptedSource(random_packets(6), before=hold, failure=failure)
+    first = ScriptedSource(random_packets(6), before=hold)
     second = ScriptedSource(random_packets(30), ends=False)
     pipeline = Pipeline(first)
     pipeline.start()
