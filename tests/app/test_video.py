@@ -5,8 +5,13 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from scripted_source import SENSOR, random_packets
 
-from app.video import VideoWriter
+from app.render import accumulated_image, overlay_segmentation
+from app.scene import Scene, StageLatency
+from app.token_view import TokenView
+from app.video import VideoWriter, picture
+from models.results import Prediction, Segmentation
 
 
 def picture_of(level: int, height: int = 33, width: int = 47) -> np.ndarray:
@@ -80,3 +85,18 @@ def test_no_frames_leave_no_file(tmp_path: Path) -> None:
     with VideoWriter(tmp_path / "a.mp4", 1, pytest.fail):
         pass
     assert list(tmp_path.iterdir()) == []
+
+
+def test_a_picture_shows_what_was_said_over_the_events_that_it_was_said_of() -> None:
+    packet = random_packets(1)[0]
+    ids = np.zeros((SENSOR.height, SENSOR.width), np.uint8)
+    ids[8:20, 10:30] = 1
+    segmentation = Segmentation(ids, ("background", "crate"))
+    scene = Scene(
+        index=0, packet=packet, is_partial=False, prediction=Prediction(segmentation=segmentation),
+        latency=StageLatency(), age_ms=0.0,
+    )  # fmt: skip
+    expected = overlay_segmentation(accumulated_image(packet), segmentation)
+    shown = picture(scene, (0.5, 20.0), TokenView())
+    assert np.array_equal(shown[: SENSOR.height], expected)
+    assert not np.array_equal(expected, accumulated_image(packet))

@@ -29,6 +29,15 @@ def test_space_pauses_and_plays_on(playing, qtbot):
     qtbot.waitUntil(lambda: playing.session.state is RUNNING)
 
 
+def test_the_button_says_what_it_does_in_every_state(playing, qtbot):
+    play = playing.parts.transport.play
+    assert play.accessibleName() == "Pause"  # it plays
+    playing.parts.transport.loop.setChecked(False)
+    playing.parts.transport.speed.pick(math.inf)
+    qtbot.waitUntil(lambda: playing.session.state is PipelineState.ENDED, timeout=20_000)
+    qtbot.waitUntil(lambda: play.accessibleName() == "Play")
+
+
 def test_space_presses_a_button_that_was_tabbed_to(playing, qtbot):
     loop = playing.parts.transport.loop
     was_on = loop.isChecked()

@@ -14,6 +14,7 @@ from PySide6.QtWidgets import (
     QLineEdit,
     QSlider,
 )
+from scripted_source import SENSOR, random_packets
 from wrapped_engine import WrappedEngine
 
 from app.engines import BACKENDS, load_engine
@@ -21,6 +22,7 @@ from app.scene import PipelineState
 from app.ui import settings as store
 from app.ui.shortcuts import SHORTCUTS, TEXT_WIDTH
 from app.ui.theme import font
+from events.recordings.aedat4_writer import Aedat4Writer
 from events.recordings.open import open_recording
 
 RUNNING, PAUSED = PipelineState.RUNNING, PipelineState.PAUSED
@@ -214,6 +216,12 @@ def test_a_filter_outlives_another_one_s_switch_and_no_change_of_source(playing,
     assert playing.session.filters[1:] == (hot,)
     boxes["background"].click()
     assert playing.session.filters == (hot,)
+    boxes["hot_pixels"].click()
+    boxes["hot_pixels"].click()
+    [again] = playing.session.filters
+    assert again is not hot  # switched off, it forgets
+    assert again.config == hot.config
+    hot = again
     playing.open(str(recording))
     [anew] = playing.session.filters
     assert anew is not hot
@@ -292,12 +300,22 @@ def test_a_provider_that_is_not_there_is_said(playing, qtbot):
     qtbot.waitUntil(lambda: playing.parts.messages.text != "", timeout=10_000)
 
 
-def test_opening_another_source_replaces_the_one_that_plays(playing, qtbot, recording):
-    first = playing.session.source
-    playing.open(str(recording))
-    assert playing.session.source is not first
-    qtbot.waitUntil(lambda: playing.session.state is RUNNING)
-    qtbot.waitUntil(lambda: playing.parts.pages.currentWidget() is playing.parts.stage)
+@pytest.mark.parametrize("before", [RUNNING, PAUSED, PipelineState.ENDED])
+def test_another_source_plays_whatever_the_one_before_it_did(playing, qtbot, tmp_path, before):
+    with Aedat4Writer(tmp_path / "b.aedat4", SENSOR) as writer:
+        for packet in random_packets(100, start_us=7_000_000):
+            writer.write(packet)
+    if before is PAUSED:
+        paused(qtbot, playing)
+    elif before is PipelineState.ENDED:
+        playing.parts.transport.loop.setChecked(False)
+        playing.actions_.to_end()
+    qtbot.waitUntil(lambda: playing.session.state is before)
+    playing.open(str(tmp_path / "b.aedat4"))
+    qtbot.waitUntil(lambda: 7_100_000 < playing.session.stats().clock_us < 9_000_000)
+    assert playing.session.state is RUNNING
+    qtbot.waitUntil(lambda: playing.parts.top.title.text() == "b.aedat4 · 48×32")
+    assert playing.parts.transport.play.accessibleName() == "Pause"
 
 
 def drop(window, path):
