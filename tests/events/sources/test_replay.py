@@ -248,6 +248,22 @@ def test_an_empty_recording_ends_at_once_even_in_a_loop(tmp_path: Path) -> None:
         assert list(source.packets()) == []
 
 
+@pytest.mark.parametrize("number", [1, 300])
+def test_events_of_one_instant_are_one_microsecond_that_can_loop_and_be_stepped(
+    tmp_path: Path, number: int
+) -> None:
+    with ReplaySource(write(tmp_path / "a.aedat4", number, span_us=1), math.inf) as source:
+        assert (source.start_us, source.end_us) == (START_US, START_US + 1)
+        [packet] = source.packets()
+        assert (len(packet), packet.start_us, packet.end_us) == (number, START_US, START_US + 1)
+        source.set_looping(True)
+        source.resume()
+        assert [len(p) for p in itertools.islice(source.packets(), 3)] == [number] * 3
+        source.pause()
+        source.step(-20_000)
+        assert len(next(source.packets())) == number
+
+
 def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
     path = tmp_path / "a.aedat4"
     with Aedat4Writer(path, SENSOR) as writer:
