@@ -181,3 +181,16 @@ def test_a_number_applies_at_once_by_keys_and_wheel(window, qtbot, name):
     after_wheel = getattr(window.preferences, name)
     assert after_wheel > after_key
     assert after_wheel == pytest.approx(field.value() / scale)
+
+
+def test_another_seed_or_address_is_what_opens_next(window, monkeypatch):
+    opened = []
+    monkeypatch.setattr(window.session, "open", lambda text, **_: opened.append(text))
+    source = window.parts.left.source
+    source.seed.setValue(7)
+    source.buttons["synthetic"].click()
+    window.parts.start.run_demo.click()
+    source.address.setText("tcp://10.0.0.7:7777")
+    source.buttons["network"].click()
+    assert opened == ["synthetic:7", "synthetic:7", "tcp://10.0.0.7:7777"]
+    assert (window.preferences.seed, window.preferences.address) == (7, "tcp://10.0.0.7:7777")
