@@ -48,10 +48,6 @@ class Reader:
         self._counters = counters
         self._emit = emit
         self._report = report
-        self._begin(sensor)
-
-    def _begin(self, sensor: SensorSize) -> None:
-        """Reset every stage that knows the sensor's size."""
         self.surface = Surface(sensor)
         self._config = self._controls.windows
         self._windower = Windower(self._config)
@@ -65,8 +61,8 @@ class Reader:
         """
         received_s = time.monotonic()
         self.record(packet)
-        if packet.sensor != self.surface.sensor:  # no live source does that: they refuse it
-            self._begin(packet.sensor)
+        if packet.sensor != self.surface.sensor:  # filters and windows notice it themselves
+            self.surface = Surface(packet.sensor)
         if self._config != self._controls.windows:
             self._config = self._controls.windows
             self._windower = Windower(self._config)

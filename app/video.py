@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 from types import TracebackType
@@ -54,16 +56,25 @@ def picture(scene: Scene, depth_range_m: tuple[float, float], view: TokenView) -
 class VideoWriter:
     """Writes pictures of one size as H.264; the file gets its name when it is complete.
 
-    Leaving the ``with`` block normally completes the file; an exception removes it.
+    Leaving the ``with`` block normally completes the film. An exception, Ctrl-C too, cuts it short:
+    what there is of it is kept as NAME.partial.mp4, where nobody takes it for the whole.
 
     Args:
         path: The .mp4 file.
         frame_us: Event time from one frame to the next; playing takes as long as the events did.
+        report: Takes one line where the film was cut short.
         tick_us: Unit of the frames' times, where they come at any distance; default: ``frame_us``.
     """
 
-    def __init__(self, path: Path, frame_us: int, tick_us: int | None = None) -> None:
+    def __init__(
+        self,
+        path: Path,
+        frame_us: int,
+        report: Callable[[str], None],
+        tick_us: int | None = None,
+    ) -> None:
         self._path = path
+        self._report = report
         self._part = path.with_name(f".{path.name}.part")
         self._frame_us = frame_us
         self._tick_us = tick_us or frame_us
@@ -79,10 +90,8 @@ class VideoWriter:
         Raises:
             OSError: it cannot be written there.
         """
-        try:
+        with _naming(self._path):
             self._container = av.open(os.fspath(self._part), "w", format="mp4")
-        except OSError as error:  # FFmpeg's names no file, or a passing one
-            raise OSError(error.errno, error.strerror, os.fspath(self._path)) from None
         return self
 
     def __exit__(
@@ -91,14 +100,26 @@ class VideoWriter:
         error: BaseException | None,
         traceback: TracebackType | None,
     ) -> None:
-        assert self._container is not None
-        is_good = kind is None and self._stream is not None
         try:
-            if is_good and self._stream is not None:
+            with _naming(self._path):
+                self._finish(is_whole=kind is None)
+        except OSError:
+            if kind is None:  # else what cut the film short is the error to tell
+                raise
+
+    def _finish(self, *, is_whole: bool) -> None:
+        """Complete the file and give it its name; without a frame there is none."""
+        assert self._container is not None
+        try:
+            if self._stream is not None:
                 self._container.mux(self._stream.encode(None))
             self._container.close()
-            if is_good:
+            if self._stream is not None and is_whole:
                 os.replace(self._part, self._path)
+            elif self._stream is not None:
+                partial = self._path.with_suffix(f".partial{self._path.suffix}")
+                os.replace(self._part, partial)
+                self._report(f"{self._path} was cut short: what there is of it is {partial}")
         finally:
             self._part.unlink(missing_ok=True)
 
@@ -109,6 +130,9 @@ class VideoWriter:
             image: (H, W, 3) RGB, always of the same size.
             start_us: Event time of the frame; one of the same time, or where time ran backwards,
                 follows at once.
+
+        Raises:
+            OSError: the disk is full or gone.
         """
         height, width = image.shape[0] // 2 * 2, image.shape[1] // 2 * 2  # 4:2:0 needs even sides
         stream = self._stream or self._open(width, height)
@@ -122,7 +146,8 @@ class VideoWriter:
         frame.pts = pts
         frame.time_base = Fraction(self._tick_us, 1_000_000)
         assert self._container is not None
-        self._container.mux(stream.encode(frame))
+        with _naming(self._path):
+            self._container.mux(stream.encode(frame))
 
     def _open(self, width: int, height: int) -> av.VideoStream:
         assert self._container is not None
@@ -134,3 +159,12 @@ class VideoWriter:
         stream.codec_context.thread_count = 1
         self._stream = stream
         return stream
+
+
+@contextlib.contextmanager
+def _naming(path: Path) -> Iterator[None]:
+    """Name the film in an error of writing it: FFmpeg's names no file, or a passing one."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, os.fspath(path)) from None

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import threading
+
 import numpy as np
 
 from export.backends.backend import Engine, Memory, Outputs
@@ -43,3 +45,24 @@ class WrappedEngine:
 
     def close(self) -> None:
         """The engine inside is the test's."""
+
+
+class HeldEngine(WrappedEngine):
+    """A real engine that waits inside ``run`` until it is let go."""
+
+    def __init__(self, engine: Engine) -> None:
+        super().__init__(engine)
+        self.entered, self.gate = threading.Event(), threading.Event()
+        self.threads: set[str] = set()
+        self.has_given_up = False
+        """Whether somebody waited for it instead of letting it go."""
+
+    def before_run(self) -> None:
+        self.threads.add(threading.current_thread().name)
+        self.entered.set()
+        if not self.gate.wait(10):
+            self.has_given_up = True
+            raise TimeoutError("nobody let it go")
+
+    def close(self) -> None:
+        self.gate.set()

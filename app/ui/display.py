@@ -168,7 +168,7 @@ class Display:
     # A source's beginning
 
     def _show_waiting(self) -> None:
-        """Say what is being opened, and for how long; a failure leaves the start page."""
+        """Say what is being opened, and for how long; what shows nothing leaves the start page."""
         waited_s = time.monotonic() - self._opened_s
         elapsed = f"  {waited_s:.0f} s" if waited_s >= 1 else ""
         if self._session.is_opening:
@@ -179,6 +179,8 @@ class Display:
             self._parts.start.show_progress("")
             if self._session.state is PipelineState.FAILED:
                 self._parts.left.source.show_input("")
+            elif self._session.state is PipelineState.ENDED and not self._session.stats().clock_us:
+                self._show_source_message(f"{self._session.text} has no events")
 
     def _show_opened(self) -> None:
         session, parts = self._session, self._parts
@@ -297,8 +299,7 @@ class Display:
         if stats.provider:
             self._parts.top.badge.show_rate(stats.provider, stats.windows_done_per_s)
         self._parts.top.badge.show_fallbacks(stats.num_fallbacks)
-        if stats.message != self._message:
-            self._show_source_message(stats.message)
+        self._show_source_message(stats.message)
         self._show_notes()
 
     def _waiting_text(self, stats: Stats) -> str:
@@ -318,6 +319,8 @@ class Display:
     def _show_source_message(self, message: str) -> None:
         """Show what the source says of itself, until it says that all is well again."""
         messages = self._parts.messages
+        if message == self._message:
+            return
         if message:
             messages.show_message(message, "warning")
         elif messages.text == self._message:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import argparse
 import math
-from collections.abc import Callable
+import threading
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli import EXIT_INTERRUPTED, UserError, say
+from app.cli import UserError, say
 from app.output_file import check_suffix, check_writable
 from app.verbs.gui import add_window_arguments
 from export.providers.provider import PROVIDERS, TORCH
@@ -87,19 +87,21 @@ def _film(args: argparse.Namespace) -> int:
         say(note)
     try:
         with interrupt_flag() as interrupted:
-            figures = _compare_all(engine, args.seed, args.seconds, output, interrupted.is_set)
+            figures = _compare_all(engine, args.seed, args.seconds, output, interrupted)
     finally:
         engine.close()
     print(_summary(figures, engine, args.seed))  # noqa: T201
     print(f"film: {output}")  # noqa: T201
-    return EXIT_INTERRUPTED if interrupted.is_set() else 0
+    return 0
 
 
 def _compare_all(
-    engine: Engine, seed: int, seconds: float, output: Path, is_stopped: Callable[[], bool]
+    engine: Engine, seed: int, seconds: float, output: Path, interrupted: threading.Event
 ) -> Figures:
+    """Film the scene; KeyboardInterrupt where Ctrl-C cuts that short."""
     from app.agreement import Agreement
     from app.comparison import comparison_picture
+    from app.interrupt import until
     from app.pipeline import Pipeline, PipelineConfig
     from app.truth_worker import compare
     from app.video import VideoWriter
@@ -111,14 +113,15 @@ def _compare_all(
     windows = WindowConfig(length_us=card.window_us, stride_us=card.stride_us)
     config = PipelineConfig(windows=windows, keeps_every_scene=True, is_strict=True)
     agreement = Agreement()
-    with Pipeline(source, engine, config) as pipeline, VideoWriter(output, card.stride_us) as film:
-        for scene in pipeline.scenes():
+    with (
+        Pipeline(source, engine, config) as pipeline,
+        VideoWriter(output, card.stride_us, say) as film,
+    ):
+        for scene in until(interrupted, pipeline.scenes()):
             if scene.is_partial:
                 continue
             compared = compare(scene, source, agreement)
             film.write(comparison_picture(compared, card.depth_range_m), scene.packet.start_us)
-            if is_stopped():
-                break
     return agreement.figures()
 
 

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from app.predictions import LineWriter
     from app.scene import Scene
     from app.trace import Trace
+    from events.sources.source import Source
     from export.backends.backend import Engine
     from models.card import ModelCard
 
@@ -111,6 +112,8 @@ def run(args: argparse.Namespace) -> int:
             if pipeline.stats().num_windows or pipeline.state is not PipelineState.FAILED:
                 duration_s, is_filtered = time.monotonic() - started_s, bool(filters)
                 say(_summary(pipeline, lines.num_lines, duration_s, is_filtered=is_filtered))
+        if interrupted.is_set() and not _is_endless(source):
+            raise KeyboardInterrupt  # so that no output passes for the whole stream's
     return EXIT_INTERRUPTED if interrupted.is_set() else 0
 
 
@@ -161,7 +164,7 @@ def _writers(
 
             view, frame_us = TokenView(), stride_us or card.stride_us
             tick_us = frame_us if stride_us else TICK_US
-            video = stack.enter_context(VideoWriter(args.video, frame_us, tick_us))
+            video = stack.enter_context(VideoWriter(args.video, frame_us, say, tick_us))
             writers.append(
                 lambda scene: video.write(
                     picture(scene, card.depth_range_m, view), scene.packet.start_us
@@ -188,6 +191,11 @@ def _write_scenes(
                 say(message)
         if number == max_windows:
             return
+
+
+def _is_endless(source: Source) -> bool:
+    """Return whether Ctrl-C is how a stream ends, instead of what cuts it short."""
+    return source.is_live or bool(getattr(source, "is_looping", False))
 
 
 def _notes(*engines: Engine | None) -> dict[str, None]:

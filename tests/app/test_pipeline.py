@@ -223,14 +223,17 @@ def test_engine_and_windows_change_while_it_runs(engine: Engine) -> None:
     assert scenes[-2].packet.duration_us == 20_000
 
 
-def test_a_stopped_source_cannot_touch_the_next_one() -> None:
+@pytest.mark.parametrize("failure", [SourceError("too late"), None], ids=["error", "end"])
+def test_a_stopped_source_cannot_touch_the_next_one(failure: SourceError | None) -> None:
     late = threading.Event()
 
     def hold(number: int) -> None:
         if number == 5:
             late.wait(5)
+            if failure:
+                raise failure
 
-    first = ScriptedSource(random_packets(6), before=hold, failure=SourceError("too late"))
+    first = ScriptedSource(random_packets(6), before=hold)
     second = ScriptedSource(random_packets(30), ends=False)
     pipeline = Pipeline(first)
     pipeline.start()

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import itertools
 import math
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -10,9 +12,11 @@ from scripted_source import random_packets
 
 from app.pipeline import Pipeline, PipelineConfig
 from app.scene import PipelineState, Scene
-from events.packet import SensorSize
+from events.packet import EventPacket, SensorSize
 from events.recordings.aedat4_writer import Aedat4Writer
+from events.recordings.cursor import Cursor
 from events.sources.replay import ReplaySource
+from events.sources.source import SourceState
 from events.windows import WindowConfig
 
 SENSOR = SensorSize(64, 48)
@@ -226,6 +230,43 @@ def test_steps_through_windows_of_events_go_on_and_back(player: Pipeline) -> Non
     assert player.state is PipelineState.PAUSED
     player.resume()
     wait_until(lambda: player.state is PipelineState.RUNNING)
+
+
+def test_a_seek_past_what_was_read_is_no_end(
+    recording: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads, may_read, read = itertools.count(1), threading.Semaphore(2), Cursor.read
+    num_begun = 0
+
+    def read_slowly(cursor: Cursor, stop_us: int) -> EventPacket:
+        nonlocal num_begun
+        num_begun = next(reads)
+        assert may_read.acquire(timeout=5)
+        return read(cursor, stop_us)
+
+    monkeypatch.setattr(Cursor, "read", read_slowly)
+    source = ReplaySource(recording, speed=100.0)
+    config = PipelineConfig(windows=WINDOWS, stays_open=True, keeps_every_scene=True)
+    with Pipeline(source, None, config) as player:
+        wait_until(lambda: num_begun == 3)
+        moves = moves_of(player, monkeypatch)
+        for target_us in (START_US + 300_000, END_US - 50_000, END_US - 100_000):
+            player.seek(target_us)
+        source.set_speed(math.inf)
+        may_read.release()
+        wait_until(lambda: num_begun == 4)  # it reads on, there
+        assert source.status.state is SourceState.RUNNING
+        assert moves == []
+        may_read.release(1000)
+        states, spans = [], []
+        for scene in player.scenes():
+            states.append(player.state)
+            spans.append((scene.packet.start_us, scene.packet.end_us, len(scene.packet)))
+        assert moves == [PipelineState.ENDED]
+    assert states[0] is PipelineState.RUNNING
+    later = [span for span in spans if span[0] >= END_US - 100_000]
+    assert [start_us - END_US for start_us, *_ in later] == [-100_000, -80_000, -60_000, -40_000]
+    assert [num_events for *_, num_events in later] == [1000, 1000, 1000, 800]
 
 
 def moves_of(pipeline: Pipeline, monkeypatch: pytest.MonkeyPatch) -> list[PipelineState]:

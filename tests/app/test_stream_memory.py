@@ -1,7 +1,9 @@
 from __future__ import annotations
 
+import itertools
+import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
 
@@ -15,7 +17,15 @@ from app.engines import load_engine
 from app.inference import Inference
 from app.pipeline import Pipeline, PipelineConfig
 from app.stream_memory import StreamMemory
-from events.packet import EventPacket, empty_packet
+from events.filters import (
+    BackgroundActivityConfig,
+    FilterConfig,
+    HotPixelsConfig,
+    RefractoryConfig,
+)
+from events.packet import EventPacket, SensorSize, empty_packet
+from events.recordings.aedat4_writer import Aedat4Writer
+from events.sources.replay import ReplaySource
 from events.windows import Window, WindowConfig, slide
 from export.backends.backend import Engine
 
@@ -177,10 +187,49 @@ class NotingEngine(WrappedEngine):
         return super().run(grid, memory, elapsed=elapsed)
 
 
-def scenes_of(packets: list[EventPacket], engine: Engine, **options: object) -> list[bytes]:
-    config = PipelineConfig(windows=CONFIG, keeps_every_scene=True)
-    with Pipeline(ScriptedSource(packets, **options), engine, config) as pipeline:
+def scenes_of(
+    packets: list[EventPacket], engine: Engine, configs: Sequence[FilterConfig] = ()
+) -> list[bytes]:
+    filters = tuple(config.build() for config in configs)
+    config = PipelineConfig(windows=CONFIG, keeps_every_scene=True, filters=filters)
+    with Pipeline(ScriptedSource(packets), engine, config) as pipeline:
         return [scene.prediction.depth.depth_m.tobytes() for scene in pipeline.scenes()]
+
+
+FILTERS = (
+    BackgroundActivityConfig(duration_us=5_000),
+    RefractoryConfig(period_us=100_000),
+    HotPixelsConfig(learn_us=20_000, ratio=1.5, min_rate_hz=1.0),
+)
+
+
+@pytest.mark.parametrize("filters", [(), *((each,) for each in FILTERS), FILTERS])
+def test_another_sensor_begins_anew_in_every_stage(
+    engine: Engine, filters: tuple[FilterConfig, ...]
+) -> None:
+    before = random_packets(10, num_events=2000)
+    after = random_packets(10, start_us=100_000, sensor=SensorSize(64, 40), num_events=2000)
+    found = scenes_of([*before, *after], engine, filters)
+    expected = scenes_of(before, engine, filters) + scenes_of(after, engine, filters)
+    assert found == expected
+
+
+@pytest.mark.parametrize("filters", [(), FILTERS[:2]])  # a hot pixel stays one in the next round
+def test_every_round_of_a_loop_says_the_same(
+    engine: Engine, tmp_path: Path, filters: tuple[FilterConfig, ...]
+) -> None:
+    with Aedat4Writer(tmp_path / "a.aedat4", SENSOR) as writer:
+        for packet in random_packets(10):
+            writer.write(packet)
+    steps = tuple(config.build() for config in filters)
+    config = PipelineConfig(windows=CONFIG, keeps_every_scene=True, filters=steps)
+    source = ReplaySource(tmp_path / "a.aedat4", math.inf, loop=True)
+    with Pipeline(source, engine, config) as pipeline:
+        scenes = list(itertools.islice(pipeline.scenes(), 12))
+    said = [scene.prediction.depth.depth_m.tobytes() for scene in scenes]
+    assert len({scene.packet.start_us for scene in scenes}) == 4
+    assert said[:4] == said[4:8] == said[8:]
+    assert len(set(said[:4])) == 4
 
 
 def test_another_source_begins_anew_though_its_windows_would_follow(engine: Engine) -> None:

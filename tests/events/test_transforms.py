@@ -68,6 +68,20 @@ def test_every_transform_of_an_empty_packet_is_empty(name: str) -> None:
     assert (out.start_us, out.end_us) == (START_US, START_US + SPAN_US)
 
 
+@pytest.mark.parametrize("name", ALL)
+@pytest.mark.parametrize("num", [1, 60])
+def test_every_transform_takes_events_of_one_instant(name: str, num: int) -> None:
+    t, number = np.full(num, START_US + 20), np.arange(num)
+    events = pack_events(t, number % 20, number % 10, number % 2)
+    packet = EventPacket(events, SENSOR, START_US, START_US + SPAN_US)
+    before = rows(packet)
+    out = ALL[name](packet)
+    assert rows(packet) == before
+    assert (np.diff(out.t) >= 0).all()
+    assert ((out.t >= out.start_us) & (out.t < out.end_us)).all()
+    assert out.end_us > out.start_us
+
+
 def test_mirroring_and_time_flips_undo_themselves() -> None:
     packet = noise(200)
     assert rows(transforms.mirror(transforms.mirror(packet))) == rows(packet)

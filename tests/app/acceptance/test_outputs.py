@@ -16,6 +16,7 @@ import pytest
 from app.cli import main
 from app.predictions import ArrayWriter, LineWriter
 from app.scene import Scene, StageLatency
+from app.video import VideoWriter
 from events.packet import EventPacket, SensorSize, pack_events
 from events.recordings.aedat4_writer import Aedat4Writer
 from events.recordings.open import open_recording
@@ -80,6 +81,20 @@ def test_a_full_disk_leaves_no_part_of_a_window(tmp_path: Path) -> None:
     with small_disk(100), pytest.raises(OSError, match=r"window_000007\.npz"):
         writer.write(scene(7))
     assert list((tmp_path / "arrays").iterdir()) == []
+
+
+def test_a_full_disk_leaves_no_part_of_a_film(tmp_path: Path) -> None:
+    random = np.random.default_rng(0)
+    pictures = (random.integers(0, 255, (200, 300, 3), np.uint8) for _ in range(500))
+
+    def film() -> None:
+        with VideoWriter(tmp_path / "out.mp4", 20_000, pytest.fail) as writer:
+            for number, picture in enumerate(pictures):
+                writer.write(picture, number * 20_000)
+
+    with small_disk(20_000), pytest.raises(OSError, match=r"/out\.mp4"):
+        film()
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_full_disk_leaves_no_half_of_a_conversion(

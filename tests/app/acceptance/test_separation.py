@@ -9,31 +9,15 @@ from pathlib import Path
 import numpy as np
 import pytest
 from scripted_source import SENSOR, ScriptedSource, random_packets
-from wrapped_engine import WrappedEngine
+from wrapped_engine import HeldEngine
 
 from app.engines import load_engine
 from app.inference import Inference
 from app.pipeline import Pipeline, PipelineConfig
 from events.filters import RefractoryConfig
+from events.surface import Surface
 from events.windows import Window, WindowConfig
 from export.backends.backend import Engine
-
-
-class HeldEngine(WrappedEngine):
-    """A real engine that waits inside ``run`` until it is let go."""
-
-    def __init__(self, engine: Engine) -> None:
-        super().__init__(engine)
-        self.entered, self.gate = threading.Event(), threading.Event()
-        self.threads: set[str] = set()
-
-    def before_run(self) -> None:
-        self.threads.add(threading.current_thread().name)
-        self.entered.set()
-        assert self.gate.wait(10)
-
-    def close(self) -> None:
-        self.gate.set()
 
 
 @pytest.fixture
@@ -65,10 +49,24 @@ def test_nothing_waits_for_an_engine_that_hangs(held: HeldEngine) -> None:
         pipeline.pause()
         pipeline.resume()
         assert went_on.wait(10)  # capture too
-        assert not held.gate.is_set()
+        assert not held.has_given_up
         held.gate.set()
         held.entered.clear()
     assert held.threads == {"saccade-inference"}
+
+
+def test_what_is_on_display_is_what_the_filters_leave(engine: Engine) -> None:
+    packets, config = random_packets(30), RefractoryConfig(period_us=400_000)
+    expected, step = Surface(SENSOR), config.build()
+    for packet in packets:
+        expected.add(step.apply(packet))
+    filters = PipelineConfig(keeps_every_scene=True, filters=(config.build(),))
+    with Pipeline(ScriptedSource(packets), engine, filters) as pipeline:
+        list(pipeline.scenes())
+        shown = pipeline.surface
+    assert shown is not None
+    assert 0 < shown.num_events == expected.num_events < 30 * 500
+    np.testing.assert_array_equal(shown.newest_us, expected.newest_us)
 
 
 def test_predictions_are_those_of_the_events_that_are_shown(engine: Engine) -> None:

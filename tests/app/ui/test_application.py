@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 import signal
 import sys
 
@@ -48,6 +49,27 @@ def test_an_engine_of_the_command_line_is_remembered_for_any_folder(tmp_path, mo
     assert (asked.engine, asked.provider) == (str(tmp_path / "mine.onnx"), "cpu")
     assert with_options(before, GuiOptions(engine="")).engine == ""  # Saccade's own
     assert with_options(before, GuiOptions()) == before
+
+
+def test_settings_of_another_version_are_said_in_the_window(
+    qapp, settings_folder, tiny_engine, signals_restored
+):
+    settings = store.open_settings()
+    settings.setValue("holographic_mode", "true")
+    settings.setValue("opacity", json.dumps(0.3))
+    settings.sync()
+    seen = []
+
+    def close() -> None:
+        for window in QApplication.topLevelWidgets():
+            if isinstance(window, MainWindow):
+                seen.append((window.preferences.opacity, window.parts.messages.text))
+                window.close()
+                window.deleteLater()
+
+    QTimer.singleShot(300, close)
+    assert main(["gui", "--engine", str(tiny_engine), "--provider", "cpu"]) == 0
+    assert seen == [(0.3, "settings of another version left alone: holographic_mode")]
 
 
 def test_the_demo_leaves_what_the_window_remembers(

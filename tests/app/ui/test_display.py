@@ -119,6 +119,17 @@ def test_dropped_windows_light_their_field_and_stay_counted(qtbot):
     assert "driver" in hud.fields["lost"].toolTip()
 
 
+def test_a_slow_engine_is_seen_by_its_rates(qtbot):
+    hud = Hud()
+    qtbot.addWidget(hud)
+    hud.show()
+    hud.show_stats(Stats(windows_done_per_s=31.4, windows_asked_per_s=50))
+    field = hud.fields["windows"]
+    assert field.value.text() == "31 / 50 /s"
+    assert field.isVisible()
+    assert "per second" in field.toolTip()
+
+
 def test_failures_have_a_field_only_where_there_are_some(qtbot):
     hud = Hud()
     qtbot.addWidget(hud)

@@ -2,9 +2,12 @@ from __future__ import annotations
 
 import math
 
+import pytest
 from PySide6.QtCore import QPoint, Qt
+from scripted_source import SENSOR, random_packets
 
 from app.scene import PipelineState
+from events.recordings.aedat4_writer import Aedat4Writer
 
 RUNNING, PAUSED = PipelineState.RUNNING, PipelineState.PAUSED
 
@@ -27,6 +30,15 @@ def test_space_pauses_and_plays_on(playing, qtbot):
     qtbot.waitUntil(lambda: playing.parts.transport.play.accessibleName() == "Play")
     press(qtbot, playing, "Space")
     qtbot.waitUntil(lambda: playing.session.state is RUNNING)
+
+
+def test_the_button_says_what_it_does_in_every_state(playing, qtbot):
+    play = playing.parts.transport.play
+    assert play.accessibleName() == "Pause"  # it plays
+    playing.parts.transport.loop.setChecked(False)
+    playing.parts.transport.speed.pick(math.inf)
+    qtbot.waitUntil(lambda: playing.session.state is PipelineState.ENDED, timeout=20_000)
+    qtbot.waitUntil(lambda: play.accessibleName() == "Play")
 
 
 def test_space_presses_a_button_that_was_tabbed_to(playing, qtbot):
@@ -109,3 +121,21 @@ def test_play_at_the_end_begins_again(playing, qtbot):
     playing.parts.transport.speed.pick(1.0)
     press(qtbot, playing, "Space")
     qtbot.waitUntil(lambda: playing.session.state is RUNNING)
+
+
+@pytest.mark.parametrize("before", [RUNNING, PAUSED, PipelineState.ENDED])
+def test_another_source_plays_whatever_the_one_before_it_did(playing, qtbot, tmp_path, before):
+    with Aedat4Writer(tmp_path / "b.aedat4", SENSOR) as writer:
+        for packet in random_packets(100, start_us=7_000_000):
+            writer.write(packet)
+    if before is PAUSED:
+        paused(qtbot, playing)
+    elif before is PipelineState.ENDED:
+        playing.parts.transport.loop.setChecked(False)
+        playing.actions_.to_end()
+    qtbot.waitUntil(lambda: playing.session.state is before)
+    playing.open(str(tmp_path / "b.aedat4"))
+    qtbot.waitUntil(lambda: 7_100_000 < playing.session.stats().clock_us < 9_000_000)
+    assert playing.session.state is RUNNING
+    qtbot.waitUntil(lambda: playing.parts.top.title.text() == "b.aedat4 · 48×32")
+    assert playing.parts.transport.play.accessibleName() == "Pause"

@@ -12,6 +12,7 @@ from tempfile import gettempdir
 
 import numpy as np
 import pytest
+from recording_files import without_index
 
 from app import cli
 from events.packet import EventPacket, SensorSize, pack_events
@@ -68,6 +69,15 @@ def test_a_damaged_file_is_described_and_the_exit_code_is_one(
     assert "index missing (the file is cut short)" in said.out
     assert said.err.count("\n") == 1
     assert "is damaged" in said.err
+
+
+def test_what_a_killed_recording_leaves_is_described_in_whole_with_one_line(
+    recording: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert cli.main(["info", str(without_index(recording))]) == 1
+    said = capsys.readouterr()
+    assert "2,001 events" in said.out
+    assert said.err.count("\n") == 1
 
 
 @pytest.mark.parametrize("tenth", range(10))

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import json
-import signal
 import subprocess
 import sys
 from collections.abc import Callable
@@ -172,13 +171,29 @@ def test_what_exists_is_kept_unless_told(
     assert len(rows_of(out)) == 1
 
 
-def test_writing_over_the_input_is_refused(
-    saccade_run: Saccade, recording: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("option", ["-o", "--video", "--trace"])
+@pytest.mark.parametrize("link", [Path.rename, Path.hardlink_to, Path.symlink_to])
+def test_writing_over_the_input_is_refused_by_whatever_name(
+    recording: Path,
+    tiny_engine: Path,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    option: str,
+    link: Callable[[Path, Path], object],
 ) -> None:
-    before = recording.read_bytes()
-    assert saccade_run("-o", recording, "--overwrite") == 1
-    assert recording.read_bytes() == before
-    assert "is the input" in capsys.readouterr().err
+    suffix = {"--video": ".mp4", "--trace": ".json"}.get(option, ".jsonl")
+    given, other = tmp_path / f"in{suffix}", tmp_path / f"other{suffix}"
+    given.write_bytes(recording.read_bytes())
+    if link is Path.rename:
+        other = given
+    else:
+        link(other, given)
+    before = given.read_bytes()
+    outputs = [] if option == "-o" else ["-o", str(tmp_path / "out.jsonl")]
+    arguments = ["run", str(given), *outputs, option, str(other), "--engine", str(tiny_engine)]
+    assert main([*arguments, "--overwrite"]) == 1
+    assert given.read_bytes() == before
+    assert "is the input: choose another name" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
@@ -214,30 +229,6 @@ def test_a_speed_that_is_none_is_bad_usage(tmp_path: Path) -> None:
     with pytest.raises(SystemExit) as caught:
         main(["run", "synthetic", "-o", str(tmp_path / "x"), "--speed", "-1"])
     assert caught.value.code == 2
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_ctrl_c_leaves_whole_rows_and_a_whole_video(
-    recording: Path, tiny_engine: Path, tmp_path: Path, number: signal.Signals
-) -> None:
-    out, video = tmp_path / "out.jsonl", tmp_path / "out.mp4"
-    command = [
-        sys.executable, "-m", "app.cli", "run", recording, "-o", out, "--video", video,
-        "--engine", tiny_engine, "--speed", "0.02",
-    ]  # fmt: skip
-    with subprocess.Popen(
-        [str(part) for part in command], cwd=REPOSITORY, stderr=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stderr is not None
-        while not (out.exists() and out.stat().st_size):
-            assert process.poll() is None, process.stderr.read()
-        process.send_signal(number)
-        errors = process.stderr.read()
-        assert process.wait(10) == 130
-    assert rows_of(out)
-    assert "Traceback" not in errors
-    with av.open(str(video)) as container:
-        assert len(list(container.decode(video=0))) == len(rows_of(out))
 
 
 def test_a_run_imports_neither_torch_nor_qt(

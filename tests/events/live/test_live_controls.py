@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import enum
+
 import pytest
 from stand_in_devices import Flatten, ReadoutFPS, StandInDavis, StandInDevice
 
@@ -43,14 +45,27 @@ def test_every_control_can_be_set_to_every_end_of_its_range(device: StandInDevic
             assert dict((c.name, c.value) for c in controls(device))[control.name] == value
 
 
+@pytest.mark.parametrize(
+    ("name", "feature", "modes"),
+    [("readout_fps", "ReadoutFPS", ReadoutFPS), ("flatten", "Flatten", Flatten)],
+)
+def test_every_text_is_the_mode_of_its_name(
+    name: str, feature: str, modes: type[enum.Enum]
+) -> None:
+    device = StandInDevice()
+    [control] = [control for control in controls(device) if control.name == name]
+    assert set(control.choices) == set(modes.__members__)
+    for text in control.choices:
+        set_control(device, name, text)
+        assert device.values[feature] is modes[text]
+
+
 def test_setting_reaches_the_camera() -> None:
     device = StandInDevice()
-    set_control(device, "readout_fps", "CONSTANT_100")
-    set_control(device, "flatten", "ON_ONLY")
     set_control(device, "contrast_threshold_on", 12)
-    assert device.values["ReadoutFPS"] is ReadoutFPS.CONSTANT_100
-    assert device.values["Flatten"] is Flatten.ON_ONLY
-    assert device.values["ContrastThresholdOn"] == 12
+    set_control(device, "flip_horizontal", True)
+    assert (device.values["ContrastThresholdOn"], device.values["ContrastThresholdOff"]) == (12, 9)
+    assert device.values["FlipHorizontal"] is True
 
 
 def test_the_two_parts_of_a_bias_are_set_apart() -> None:

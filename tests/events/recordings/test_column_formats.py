@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tracemalloc
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -11,7 +12,7 @@ import pytest
 from column_files import LAYOUTS, SENSOR, UNIX_US, Layout
 from recording_files import all_events, assert_same
 
-from events.packet import EventArray, pack_events
+from events.packet import EVENT_DTYPE, EventArray, pack_events
 from events.recordings.open import open_recording
 from events.recordings.recording import Recording, RecordingError
 from events.recordings.summary import summarize
@@ -19,6 +20,13 @@ from events.recordings.writers import WRITER_FORMATS
 
 EVERY_LAYOUT = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=list(LAYOUTS))
 NUM_EVENTS = 700
+LIMITS = {
+    "columns.ROWS_AT_ONCE": 4096,
+    "formats.nmnist_bin.ROWS_AT_ONCE": 4096,
+    "formats.event_stream._BLOCK_BYTES": 1 << 14,
+    "text_lines.BLOCK_BYTES": 1 << 16,
+}
+"""Of a chunk, for files of some megabytes."""
 
 
 def start_of(layout: Layout) -> int:
@@ -116,6 +124,27 @@ def test_chunks_of_any_size_give_the_same(
         assert_same(all_events(list(recording.packets())), events)
         later = recording.events_between(middle_us, recording.end_us)
         assert_same(later.events, events[events["t"] >= middle_us])
+
+
+@pytest.mark.parametrize(
+    "name", ["dsec", "metavision", "v2e", "npy", "csv", "nmnist", "event_stream", "event_arrays"]
+)
+def test_memory_holds_a_chunk_and_not_the_file(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module, limit in LIMITS.items():
+        monkeypatch.setattr(f"events.recordings.{module}", limit)
+    t = 20_000 + np.arange(200_000)
+    path = written(LAYOUTS[name], tmp_path, pack_events(t, t % 64, t % 48, t % 2))
+    with opened(path) as recording:
+        next(iter(recording.packets()))  # what is compiled is loaded
+    tracemalloc.start()
+    with opened(path) as recording:
+        num_events = sum(map(len, recording.packets()))
+    peak_bytes = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert num_events == len(t)
+    assert peak_bytes < EVENT_DTYPE.itemsize * len(t) / 2
 
 
 @EVERY_LAYOUT

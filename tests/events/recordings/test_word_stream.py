@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from recording_files import all_events, assert_same, random_events, read_all
+from recording_files import UNIX_US, all_events, assert_same, random_events, read_all
 from word_files import FORMS, Form
 
 from events.packet import EventArray, pack_events
@@ -86,6 +86,15 @@ def test_a_clock_that_wraps_goes_on(tmp_path: Path, form: Form) -> None:
 def test_a_clock_of_16_seconds_wraps_many_times(tmp_path: Path) -> None:
     events = random_events(2_000, start_us=1_000_000, span_us=100_000_000)
     assert_same(read_all(written(tmp_path, FORMS["evt3"], events)), events)
+
+
+@pytest.mark.parametrize("number", [1, 2_000])
+def test_a_clock_of_63_bits_needs_no_wrapping(tmp_path: Path, number: int) -> None:
+    events = random_events(number, start_us=UNIX_US)
+    with open_recording(written(tmp_path, FORMS["aedat3"], events)) as recording:
+        assert_same(all_events(list(recording.packets())), events)
+        assert (recording.start_us, recording.end_us) == (events["t"][0], events["t"][-1] + 1)
+        assert recording.damage.is_clean
 
 
 @EVERY_FORM

@@ -82,7 +82,9 @@ def test_a_packet_becomes_finite_planes_of_the_sensors_size(
 def test_network_input_is_finite_and_the_same_in_memory_of_any_content(
     spec: Spec, packet: EventPacket, box: Letterbox
 ) -> None:
+    before = packet.events.tobytes()
     fresh = spec.network_input(packet, box)
+    assert packet.events.tobytes() == before
     assert fresh.shape == (spec.num_channels, box.height, box.width)
     assert fresh.dtype == np.float32
     assert np.isfinite(fresh).all()
@@ -166,11 +168,13 @@ def test_a_spec_travels_as_json(spec: Spec) -> None:
 @over_specs
 def test_a_window_of_a_stream_is_what_it_is_alone(spec: Spec) -> None:
     stream = packet_of(3000, seed=1)
+    before = stream.events.tobytes()
     sliding = SlidingGrid(spec, BOXES["smaller"], 20_000)
     for start_us in range(START_US, END_US - 20_000, 8_000):
         part = stream.between(start_us, start_us + 20_000)
         expected = spec.network_input(part, BOXES["smaller"])
         np.testing.assert_allclose(sliding.grid(part), expected, atol=1e-5)
+    assert stream.events.tobytes() == before
 
 
 @over_specs

@@ -73,6 +73,15 @@ def test_events_come_in_touching_packets_and_the_clock_goes_on() -> None:
     assert source.status.state is SourceState.ENDED
 
 
+@pytest.mark.parametrize("number", [1, 300])
+def test_events_of_one_instant_arrive_together(number: int) -> None:
+    events = [(10**15, i % 64, i % 48, True) for i in range(number)]
+    with source_of(StandInDevice([store(*events)])) as source:
+        packet = next(packet for packet in source.packets() if len(packet))
+    assert packet.t.tolist() == [10**15] * number
+    assert packet.start_us <= 10**15 < packet.end_us
+
+
 def test_pulling_the_plug_ends_the_stream_with_a_sentence_after_the_last_events() -> None:
     device = StandInDevice([store((NOW_US, 1, 2, True))])
     with source_of(device) as source:

@@ -248,6 +248,22 @@ def test_an_empty_recording_ends_at_once_even_in_a_loop(tmp_path: Path) -> None:
         assert list(source.packets()) == []
 
 
+@pytest.mark.parametrize("number", [1, 300])
+def test_events_of_one_instant_are_one_microsecond_that_can_loop_and_be_stepped(
+    tmp_path: Path, number: int
+) -> None:
+    with ReplaySource(write(tmp_path / "a.aedat4", number, span_us=1), math.inf) as source:
+        assert (source.start_us, source.end_us) == (START_US, START_US + 1)
+        [packet] = source.packets()
+        assert (len(packet), packet.start_us, packet.end_us) == (number, START_US, START_US + 1)
+        source.set_looping(True)
+        source.resume()
+        assert [len(p) for p in itertools.islice(source.packets(), 3)] == [number] * 3
+        source.pause()
+        source.step(-20_000)
+        assert len(next(source.packets())) == number
+
+
 def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
     path = tmp_path / "a.aedat4"
     with Aedat4Writer(path, SENSOR) as writer:
@@ -262,6 +278,25 @@ def test_a_file_that_grows_is_followed(tmp_path: Path) -> None:
                 assert len(next(packets)) > 0
         assert len(next(packets)) + sum(map(len, packets)) == 1_750
         source.__exit__(None, None, None)
+
+
+def test_a_seek_past_the_end_that_was_known_goes_on_with_what_came_since(tmp_path: Path) -> None:
+    path = tmp_path / "a.aedat4"
+    t = START_US + np.arange(2_000) * 50
+    parts = np.split(pack_events(t, t % 32, t % 24, t % 2), 2)
+    with Aedat4Writer(path, SENSOR) as writer:
+        writer.write(EventPacket(parts[0], SENSOR, START_US, START_US + 50_000))
+        writer._flush(is_last=True)
+        with ReplaySource(path, math.inf) as source:
+            known_us = source.end_us
+            writer.write(EventPacket(parts[1], SENSOR, START_US + 50_000, START_US + 100_000))
+            writer._flush(is_last=True)
+            source.seek(2**60)
+            assert source.status.state is SourceState.RUNNING
+            packets = list(source.packets())
+            assert source.status.state is SourceState.ENDED
+    assert packets[0].start_us == known_us
+    assert sum(map(len, packets)) == 1_000
 
 
 def test_damage_is_told_in_the_status(tmp_path: Path) -> None:

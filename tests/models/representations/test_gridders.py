@@ -102,7 +102,9 @@ def test_columns_with_padding_give_the_same(spec: Spec) -> None:
             columns, (packet.t - START_US, packet.x, packet.y, packet.p), strict=True
         ):
             row[: len(packet)] = torch.from_numpy(values.astype(np.int32))
+        before = columns.clone()
         grid = gridder(*columns, DURATION_US)
+        assert torch.equal(columns, before)
         expected = spec.network_input(packet, letterbox)[None]
         np.testing.assert_allclose(grid.numpy(), expected, rtol=1e-5, atol=1e-5, err_msg=name)
 
