@@ -15,6 +15,7 @@ import numpy as np
 import onnx
 
 from export.graph_runs import run_graph
+from export.onnx_shapes import GRID
 
 COUNTED = ("Conv", "ConvTranspose", "Gemm", "MatMul")
 Shape = tuple[int, ...]
@@ -73,5 +74,5 @@ def _seen(model: onnx.ModelProto, grid_shape: Shape) -> dict[str, Shape]:
     counted = [node for node in model.graph.node if node.op_type in COUNTED]
     names = {name for node in counted for name in (*node.input[:2], node.output[0])}
     wanted = sorted(names - set(shapes))
-    (found,) = run_graph(model, [np.zeros(grid_shape, np.float32)], wanted)
+    (found,) = run_graph(model, [[{GRID: np.zeros((1, *grid_shape), np.float32)}]], wanted)
     return shapes | {name: found[name].shape for name in wanted}

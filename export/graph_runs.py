@@ -1,8 +1,8 @@
-"""Runs of a graph that is no engine yet: on the CPU, over grids, with any tensor as an output."""
+"""Runs of a graph that is no engine yet: on the CPU, with any tensor as an output."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,19 +10,24 @@ import numpy.typing as npt
 import onnx
 import onnxruntime
 
-from export.onnx_shapes import DTYPES, ELAPSED, GRID, MEMORY, NEXT_MEMORY
+from export.onnx_shapes import DTYPES, ELAPSED, MEMORY, NEXT_MEMORY
 from export.providers import cpu
 
-Grid = npt.NDArray[np.float32]
 Tensors = dict[str, npt.NDArray[Any]]
+Feeds = Mapping[str, npt.NDArray[Any]]
+"""What an engine takes of one window, by input: a grid with a batch of one, or raw events."""
+
+
+Stream = Sequence[Feeds]
+"""Windows that follow each other."""
 
 
 def run_graph(
-    model: onnx.ModelProto, grids: Iterable[Grid], tensors: Sequence[str] = ()
+    model: onnx.ModelProto, streams: Iterable[Stream], tensors: Sequence[str] = ()
 ) -> Iterator[Tensors]:
-    """Yield the outputs, and ``tensors`` of the inside, of each (C, H, W) grid in its turn.
+    """Yield inputs, outputs and ``tensors`` of the inside, of each window in its turn.
 
-    A graph that remembers is given what it remembered, as of one stream.
+    A graph that remembers is given what it remembered of the windows before in the stream.
     """
     wanted = onnx.ModelProto()
     wanted.CopyFrom(model)
@@ -35,17 +40,22 @@ def run_graph(
         providers=["CPUExecutionProvider"],
     )
     names = [item.name for item in session.get_outputs()]
-    held: Tensors = {
+    for stream in streams:
+        held = _new_memory(session)
+        for window in stream:
+            feeds = {**window, **held}
+            found: Tensors = dict(zip(names, session.run(names, feeds), strict=True))
+            for name in held:
+                if name.startswith(MEMORY):
+                    held[name] = found[NEXT_MEMORY + name.removeprefix(MEMORY)]
+            yield {**feeds, **found}
+
+
+def _new_memory(session: onnxruntime.InferenceSession) -> Tensors:
+    """Return what a stream's first window is given besides; nothing of a graph without memory."""
+    memory: Tensors = {
         item.name: np.zeros(item.shape, DTYPES[item.type])
         for item in session.get_inputs()
         if item.name.startswith(MEMORY)
     }
-    if held:
-        held[ELAPSED] = np.ones(1, np.float32)
-    for grid in grids:
-        feeds = {GRID: grid[None], **held}
-        found: Tensors = dict(zip(names, session.run(names, feeds), strict=True))
-        for name in held:
-            if name.startswith(MEMORY):
-                held[name] = found[NEXT_MEMORY + name.removeprefix(MEMORY)]
-        yield {**feeds, **found}
+    return memory | {ELAPSED: np.ones(1, np.float32)} if memory else memory

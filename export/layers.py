@@ -9,8 +9,9 @@ import onnx
 
 NAME_SCOPES = "pkg.torch.onnx.name_scopes"
 """Where torch leaves, with each node, the modules that it lies in."""
-WRAPPER = "module."
-"""How names begin inside the graph that wraps a network for an engine."""
+WRAPPERS = ("inner.module.", "module.")
+"""How names begin inside the graphs that wrap a network for an engine: of raw events, and of
+grids."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,13 +75,16 @@ def module_of(node: onnx.NodeProto) -> str:
     """Return the module that a node came from, such as ``heads.depth``; empty if none is noted."""
     for item in node.metadata_props:
         if item.key == NAME_SCOPES:
-            modules = [each for each in ast.literal_eval(item.value) if each.startswith(WRAPPER)]
-            if modules:
-                return str(modules[-1]).removeprefix(WRAPPER)
+            modules = [_unwrapped(each) for each in ast.literal_eval(item.value)]
+            return next((each for each in reversed(modules) if each), "")
     return ""
 
 
 def _name(node: onnx.NodeProto, weight: str) -> str:
-    if weight.startswith(WRAPPER):
-        return weight.removeprefix(WRAPPER).rpartition(".")[0]
-    return module_of(node) or node.name
+    return _unwrapped(weight).rpartition(".")[0] or module_of(node) or node.name
+
+
+def _unwrapped(name: str) -> str:
+    """Return a name as it is in the network; empty where it is of nothing in there."""
+    wrapper = next((each for each in WRAPPERS if name.startswith(each)), None)
+    return "" if wrapper is None else name.removeprefix(wrapper)

@@ -16,7 +16,6 @@ import onnx
 
 from export.calibration import Calibration, find_ranges
 from export.layers import layers_of
-from export.onnx_shapes import GRID
 from export.qdq import FORMS, activations, quantized
 from export.sensitivity import Sensitivity, measure
 
@@ -78,22 +77,17 @@ def to_int8(
 
     Args:
         model: Of one input size, or of any; float32 or float16.
-        calibration: Grids as the model takes them.
+        calibration: Windows as the model takes them.
         target: One of FORMS.
         budget: Largest error that int8 in one layer may bring; None is the form's.
         progress: Is called with each layer once it has been measured.
-
-    Raises:
-        ValueError: the graph takes no grids.
     """
-    if GRID not in {item.name for item in model.graph.input}:
-        raise ValueError("int8 is calibrated on grids, and this engine takes raw events")
     plain = onnx.ModelProto()
     plain.CopyFrom(model)
     del plain.graph.value_info[:]  # what is between the layers will have other names
     form, layers = FORMS[target], layers_of(plain)
     budget = form.budget if budget is None else budget
-    ranges = find_ranges(plain, calibration.windows, activations(plain, layers, form))
+    ranges = find_ranges(plain, calibration.streams, activations(plain, layers, form))
     rows = []
     for row in measure(plain, ranges, layers, form, calibration.held_out, budget=budget):
         progress(row)

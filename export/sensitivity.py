@@ -10,8 +10,9 @@ import numpy as np
 import numpy.typing as npt
 import onnx
 
-from export.graph_runs import run_graph
+from export.graph_runs import Stream, run_graph
 from export.layers import Layer
+from export.onnx_shapes import is_memory
 from export.qdq import Form, Ranges, quantized
 
 Array = npt.NDArray[Any]
@@ -23,7 +24,8 @@ class Sensitivity:
 
     layer: Layer
     errors: Mapping[str, float]
-    """By output: root mean square of the difference, in units of the output's own spread."""
+    """By output: root mean square of the difference, in units of the output's own spread; of an
+    output of labels the share of pixels that have another."""
     kept_because: str | None
     """Why the layer stays in floating point; None for int8."""
 
@@ -38,7 +40,7 @@ def measure(
     ranges: Ranges,
     layers: Sequence[Layer],
     form: Form,
-    windows: Sequence[Array],
+    streams: Sequence[Stream],
     *,
     budget: float,
 ) -> Iterator[Sensitivity]:
@@ -49,21 +51,29 @@ def measure(
         ranges: Of all activations that ``layers`` need.
         layers: Of the model.
         form: Of the runtime.
-        windows: (C, H, W) grids that calibration has not seen.
+        streams: Windows that calibration has not seen.
         budget: The largest error that one layer may bring.
     """
-    names = [item.name for item in model.graph.output if not item.name.startswith("next_")]
-    truth = _joined(run_graph(model, windows), names)
+    names = [item.name for item in model.graph.output if not is_memory(item.name)]
+    truth = _joined(run_graph(model, streams), names)
     for layer in layers:
-        found = _joined(run_graph(quantized(model, ranges, [layer], form), windows), names)
-        errors = {name: spread_error(found[name], truth[name]) for name in names}
+        found = _joined(run_graph(quantized(model, ranges, [layer], form), streams), names)
+        errors = {name: output_error(found[name], truth[name]) for name in names}
         worst = max(errors, key=lambda name: errors[name])
         reason = None
         if not errors[worst] <= budget:  # also where it is NaN
-            reason = f"{worst} would be off by {errors[worst]:.3f} of its spread"
+            of_what = "pixels" if truth[worst].dtype.kind == "u" else "its spread"
+            reason = f"{worst} would be off by {errors[worst]:.3f} of {of_what}"
         elif form.has_quantized_outputs and set(layer.outputs) & set(names):
             reason = "it gives an output, which is floating point"
         yield Sensitivity(layer=layer, errors=errors, kept_because=reason)
+
+
+def output_error(found: Array, truth: Array) -> float:
+    """Return the share of labels that differ, or of other outputs their ``spread_error``."""
+    if truth.dtype.kind == "u":
+        return float(np.mean(found != truth))
+    return spread_error(found, truth)
 
 
 def spread_error(found: Array, truth: Array) -> float:

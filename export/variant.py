@@ -81,12 +81,12 @@ def build_variant(
         module: In eval mode.
         card: The model's, its input size the engine's.
         variant: How.
-        calibration: Of grids as the card makes them; needed for int8.
+        calibration: Of windows as the card makes them; needed for int8.
         progress: Is called with each layer once int8 in it has been measured.
 
     Raises:
         EngineError: torch cannot export the module.
-        ValueError: the network cannot be of any size, or in int8.
+        ValueError: the network cannot be of any size.
     """
     if variant.is_dynamic:
         card = replace(card, is_dynamic=True, size_multiple=module.encoder.strides[-1])

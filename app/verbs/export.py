@@ -180,8 +180,6 @@ def _streaming(card: ModelCard, args: argparse.Namespace) -> ModelCard:
             "that has one, such as `saccade train default_streaming`"
         )
     card = replace(card, is_streaming=card.is_streaming or args.streaming)
-    if card.is_streaming and args.int8:
-        raise UserError("--int8 is of engines that remember nothing: leave it out, or --fp16")
     if args.max_gap_ms is None:
         return card
     if not card.is_streaming:
@@ -247,8 +245,6 @@ def _check_int8(args: argparse.Namespace) -> None:
         raise UserError(f"--for {args.target} is of int8 engines: add --int8")
     if args.target == "cpu" and args.output.suffix == ".trt":
         raise UserError(f"--for cpu is of .onnx engines: leave it out, got {args.output}")
-    if args.int8 and args.events:
-        raise UserError("--int8 is of engines that take grids: leave it out, or --events")
     if args.report:
         check_suffix(args.report, "the report", ".json")
         check_writable(args.report, overwrite=args.overwrite)

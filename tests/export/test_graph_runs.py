@@ -30,7 +30,7 @@ def test_any_tensor_of_the_inside_can_be_seen() -> None:
     ]
     model = model_of(nodes, outputs=["y"])
     grid = np.arange(18, dtype=np.float32).reshape(SHAPE[1:])
-    (found,) = run_graph(model, [grid], ["events", "less", "y"])
+    (found,) = run_graph(model, [[{"events": grid[None]}]], ["events", "less", "y"])
     np.testing.assert_array_equal(found["less"][0], -grid)
     np.testing.assert_array_equal(found["y"][0], grid)
     np.testing.assert_array_equal(found["events"][0], grid)
@@ -45,11 +45,11 @@ def test_a_graph_that_remembers_is_given_what_it_remembered() -> None:
     ]
     outputs = ["tokens", "next_memory_sum"]
     model = model_of(nodes, "elapsed", "memory_sum", outputs=outputs)
-    grids = [np.full(SHAPE[1:], float(value), np.float32) for value in (1, 10, 100)]
-    sums = [float(run["tokens"][0, 0, 0, 0]) for run in run_graph(model, grids)]
-    assert sums == [1, 11, 111]
+    windows = [{"events": np.full(SHAPE, float(value), np.float32)} for value in (1, 10, 100)]
+    runs = run_graph(model, [windows, windows[1:]])
+    assert [float(run["tokens"][0, 0, 0, 0]) for run in runs] == [1, 11, 111, 10, 110]
 
 
-def test_no_grids_are_no_runs() -> None:
+def test_no_windows_are_no_runs() -> None:
     model = model_of([helper.make_node("Abs", ["events"], ["y"])], outputs=["y"])
-    assert list(run_graph(model, [])) == []
+    assert list(run_graph(model, [])) == list(run_graph(model, [[]])) == []

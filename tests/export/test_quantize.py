@@ -57,22 +57,26 @@ def test_a_tensor_s_zero_is_a_code_and_its_ends_are_reached(target: str) -> None
 def test_ranges_hold_the_windows_values_but_for_a_few_far_ones(
     graph: onnx.ModelProto, calibration: Calibration
 ) -> None:
-    windows = [window.copy() for window in calibration.windows[:3]]
-    before = find_ranges(graph, windows, ["events", "depth"])
-    values = np.stack(windows)
+    [stream] = calibration.streams
+    values = np.concatenate([window["events"] for window in stream[:3]])
+    windows = [{"events": grid[None]} for grid in values]
+    before = find_ranges(graph, [windows], ["events", "depth"])
     least, most = before["events"]
     assert values.min() <= least < 0 < most <= values.max()
     assert np.mean((values < least) | (values > most)) <= 2 * CUT
     assert 0.5 <= before["depth"][0] < before["depth"][1] <= 20
-    windows[0][0, 0, 0] = 1e4  # a flickering pixel
-    after = find_ranges(graph, windows, ["events"])
+    values[0, 0, 0, 0] = 1e4  # a flickering pixel
+    after = find_ranges(graph, [windows], ["events"])
     assert after["events"] == pytest.approx(before["events"], rel=0.1)
 
 
 def test_calibration_windows_are_others_than_those_held_out(calibration: Calibration) -> None:
-    seen = {window.tobytes() for window in calibration.windows}
-    assert len(seen) == len(calibration.windows) == 12
-    assert not seen & {window.tobytes() for window in calibration.held_out}
+    seen, held_out = (
+        [window["events"].tobytes() for window in stream]
+        for (stream,) in (calibration.streams, calibration.held_out)
+    )
+    assert len(set(seen)) == len(seen) == 12
+    assert not set(seen) & set(held_out)
     assert calibration.describe() == {
         "inputs": ["synthetic:1"], "num_windows": 12, "num_held_out": 4,
     }  # fmt: skip
@@ -123,7 +127,7 @@ def test_one_layer_alone_changes_nothing_else(
 ) -> None:
     layer = layers_of(graph)[0]
     form = FORMS["cpu"]
-    ranges = find_ranges(graph, calibration.windows[:2], activations(graph, [layer], form))
+    ranges = find_ranges(graph, calibration.streams, activations(graph, [layer], form))
     made = quantized(graph, ranges, [layer], form)
     old = {item.name: item for item in graph.graph.initializer}
     new = {item.name: item for item in made.graph.initializer}
