@@ -221,11 +221,12 @@ def letterbox_rows() -> Iterator[Row]:
             baseline=costs_ms["full"],
             note="to a grid of the sensor's size, not yet resized",
         )
-        labels, depth = np.zeros((48, 64), np.uint8), np.ones((48, 64), np.float32)
+        random = np.random.default_rng(0)
+        logits, depth = random.normal(size=(21, 48, 64)).astype(np.float32), np.ones((48, 64))
         back_ms = shuffled_ms(
             {
-                "labels": partial(letterbox.to_sensor_labels, labels),
-                "image": partial(letterbox.to_sensor_image, depth),
+                "21 random classes": partial(letterbox.to_sensor_classes, logits),
+                "depth": partial(letterbox.to_sensor_image, depth.astype(np.float32)),
             },
             is_cold=True,
         )

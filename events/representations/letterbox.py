@@ -139,19 +139,6 @@ class Letterbox:
         self._check_divides(shape)
         return _neighbours(self._axes, shape)
 
-    def to_sensor_labels(self, labels: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Return for each sensor pixel, (H, W), the label of its cell in ``labels``.
-
-        Args:
-            labels: (h, w) of any type, at the input's resolution or a divisor of it.
-        """
-        self._check_divides(labels.shape)
-        rows = self.y_lut // (self.height // labels.shape[0])
-        columns = self.x_lut // (self.width // labels.shape[1])
-        out = np.empty((self.sensor.height, self.sensor.width), labels.dtype)
-        _take(_read_only(labels), rows, columns, out)
-        return out
-
     def to_sensor_image(self, image: npt.NDArray[np.floating[Any]]) -> npt.NDArray[np.float32]:
         """Return ``image`` at the sensor's pixels, (H, W) float32: bilinear, half-pixel centres.
 
@@ -204,19 +191,6 @@ def _read_only(array: npt.NDArray[Any]) -> npt.NDArray[Any]:
     view = np.ascontiguousarray(array).view()
     view.flags.writeable = False
     return view
-
-
-@nb.njit(nogil=True, cache=True)
-def _take(
-    labels: npt.NDArray[Any],
-    rows: npt.NDArray[np.int64],
-    columns: npt.NDArray[np.int64],
-    out: npt.NDArray[Any],
-) -> None:
-    for y in range(len(rows)):
-        source = labels[rows[y]]
-        for x in range(len(columns)):
-            out[y, x] = source[np.uint64(columns[x])]
 
 
 @nb.njit(nogil=True, cache=True)
