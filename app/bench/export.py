@@ -22,6 +22,7 @@ from models.model_file import load_model
 
 VARIANTS = {
     "fp32": Variant(),
+    "fp32, compact": Variant(is_compact=True),
     "fp32, opset 18": Variant(opset=18),
     "fp32, dynamic": Variant(is_dynamic=True),
     "fp16": Variant(precision="fp16"),
