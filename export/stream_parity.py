@@ -54,17 +54,17 @@ def _pairs(
         kept.append(window)
         grid = model.stage(window) if isinstance(window, EventPacket) else window
         assert isinstance(grid, np.ndarray)  # on the CPU that is what raw events become
-        maps.append(module.encoded(torch.from_numpy(grid)[None]))
+        maps.append(module.encoder_maps(torch.from_numpy(grid)[None]))
     if not kept:
         return
     last = torch.stack([each[-1] for each in maps], dim=1)
     behind = temporal.sequence(last, torch.ones(last.shape[:2]))
     encoding_s = (time.perf_counter() - started_s) / len(kept)
-    answer = Answer(engine.card, module.said([*maps[0][:-1], behind[:, 0]]))
+    answer = Answer(engine.card, module.outputs_of([*maps[0][:-1], behind[:, 0]]))
     memory = engine.new_memory()
     for i, window in enumerate(kept):
         started_s = time.perf_counter()
-        answers = answer(module.said([*maps[i][:-1], behind[:, i]]))
+        answers = answer(module.outputs_of([*maps[i][:-1], behind[:, i]]))
         expected = {name: value.numpy() for name, value in zip(answer.names, answers, strict=True)}
         model_s = encoding_s + time.perf_counter() - started_s
         found, engine_s = timed(engine, window, memory)

@@ -62,7 +62,7 @@ class Perception(nn.Module):
         """
         if self.is_prompted:
             return {"recognition": self.heads["recognition"](self.tokens(events).embedding_BE)}
-        return self.said(self.maps(events) if self.heads else [self.tokens(events).map])
+        return self.outputs_of(self.maps(events) if self.heads else [self.tokens(events).map])
 
     def maps(self, events: Tensor) -> list[Tensor]:
         """Return the feature maps of (B, C, H, W) representations, as the heads take them."""
@@ -96,9 +96,9 @@ class Perception(nn.Module):
             elapsed_B: Strides since each stream's window before; see Temporal.
             memory: From ``empty_memory``, or of the window before.
         """
-        *maps, last = self.encoded(events)
+        *maps, last = self.encoder_maps(events)
         last, memory = self._remembering.step(last, elapsed_B, memory)
-        return self.said([*maps, last]), memory
+        return self.outputs_of([*maps, last]), memory
 
     def forward_sequence(self, events: Tensor, elapsed_BS: Tensor) -> dict[str, Tensor]:
         """Return the outputs, (B, S, ...), for (B, S, C, H, W) windows of B streams from the start.
@@ -106,12 +106,12 @@ class Perception(nn.Module):
         Equal to ``forward_stream`` of one after the other.
         """
         shape = events.shape[:2]
-        *maps, last = self.encoded(events.flatten(0, 1))
+        *maps, last = self.encoder_maps(events.flatten(0, 1))
         last = self._remembering.sequence(torch.unflatten(last, 0, shape), elapsed_BS).flatten(0, 1)
-        outputs = self.said([*maps, last])
+        outputs = self.outputs_of([*maps, last])
         return {name: torch.unflatten(value, 0, shape) for name, value in outputs.items()}
 
-    def encoded(self, events: Tensor) -> list[Tensor]:
+    def encoder_maps(self, events: Tensor) -> list[Tensor]:
         """Return the encoder's maps, or its tokens as one map where no head reads the others.
 
         The last of them is what the temporal part takes.
@@ -121,12 +121,13 @@ class Perception(nn.Module):
         maps: list[Tensor] = self.encoder(events)
         return maps
 
-    def said(self, maps: list[Tensor]) -> dict[str, Tensor]:
-        """Return the outputs for maps as ``encoded`` gives them, the last behind the temporal."""
-        return self.answer(maps) if self.heads else {TOKENS: maps[-1]}
+    def outputs_of(self, maps: list[Tensor]) -> dict[str, Tensor]:
+        """Return each task's raw output, or the tokens, for maps as ``encoder_maps`` gives them.
 
-    def answer(self, maps: list[Tensor]) -> dict[str, Tensor]:
-        """Return each task's raw output for the encoder's maps."""
+        The last of them has been through the temporal part, if there is one.
+        """
+        if not self.heads:
+            return {TOKENS: maps[-1]}
         fused = self.neck(maps)
         return {task: head(maps, fused) for task, head in self.heads.items()}
 

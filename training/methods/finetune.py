@@ -90,7 +90,7 @@ class Finetune(Method):
 
     def forward(self, batch: Batch) -> StepOutput:
         maps = self.module.maps(batch.events)
-        terms = self.module.losses(self.module.answer(maps), batch.targets)
+        terms = self.module.losses(self.module.outputs_of(maps), batch.targets)
         weights = dict(self.config.weights)
         if self.project is not None:
             said = self.project(self._recognition.pool(maps[-1]))

@@ -90,10 +90,10 @@ class FinetuneStream(Method):
         return self
 
     def forward(self, batch: StreamBatch) -> StepOutput:
-        *maps, last = self.module.encoded(batch.windows.events)
+        *maps, last = self.module.encoder_maps(batch.windows.events)
         last_BSDHW = torch.unflatten(last, 0, batch.elapsed.shape)
         remembered = self._streamed(last_BSDHW, batch.elapsed).flatten(0, 1)
-        outputs = self.module.said([*maps, remembered])
+        outputs = self.module.outputs_of([*maps, remembered])
         terms = self.module.losses(outputs, batch.windows.targets)
         return StepOutput(weighted_sum(terms, self.config.weights, default=1.0), terms)
 
