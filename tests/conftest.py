@@ -18,6 +18,8 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 import pytest
 from stand_in_camera import StandInCamera
 
+from app import priority
+
 REPOSITORY = Path(__file__).resolve().parent.parent
 THREAD_GRACE_S = 2.0
 
@@ -26,6 +28,12 @@ THREAD_GRACE_S = 2.0
 def no_test_touches_the_users_cache(tmp_path_factory: pytest.TempPathFactory) -> None:
     """Keep what is measured and built meanwhile in a folder of this run."""
     os.environ["XDG_CACHE_HOME"] = str(tmp_path_factory.mktemp("cache"))
+
+
+@pytest.fixture(scope="session", autouse=True)
+def no_thread_gives_way() -> None:
+    """Let inference have its share of a processor that other tests keep busy."""
+    priority.STEPS = 0
 
 
 @pytest.fixture(scope="session")

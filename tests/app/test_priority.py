@@ -9,14 +9,22 @@ from pathlib import Path
 import pytest
 from scripted_source import ScriptedSource, random_packets
 
+from app import priority
 from app.engines import load_engine
 from app.pipeline import Pipeline, PipelineConfig
-from app.priority import STEPS, give_way
+from app.priority import give_way
 from app.ui.engine_loader import EngineLoader
+
+STEPS = 10
 
 pytestmark = pytest.mark.skipif(
     sys.platform != "linux", reason="only Linux knows a priority of each thread"
 )
+
+
+@pytest.fixture(autouse=True)
+def threads_give_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(priority, "STEPS", STEPS)
 
 
 def niceness(thread_id: int | None = None) -> int:

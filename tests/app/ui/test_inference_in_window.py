@@ -46,7 +46,7 @@ def test_the_window_goes_on_while_its_engine_hangs(window, qtbot, held):
     clock_us = session.stats().clock_us
     for box in parts.left.filters.values():
         box.click()
-    parts.left.length.setValue(30)
+    parts.left.windows.fields["length_ms"].setValue(30)
     parts.left.decay.setValue(100)
     for view in ("accumulated", "voxel", "surface"):
         parts.top.view.pick(view)
@@ -76,8 +76,8 @@ def test_what_is_steered_loads_no_engine_anew(playing, qtbot, monkeypatch):
     steps = [
         *(box.click for box in left.filters.values()),
         *(box.click for box in left.filters.values()),
-        lambda: left.length.setValue(30),
-        lambda: left.stride.setValue(10),
+        lambda: left.windows.fields["length_ms"].setValue(30),
+        lambda: left.windows.fields["stride_ms"].setValue(10),
         lambda: left.decay.setValue(100),
         lambda: playing.parts.top.opacity.setValue(10),
         actions.next_view,

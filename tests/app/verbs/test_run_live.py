@@ -25,7 +25,8 @@ def test_a_live_stream_becomes_rows(
     assert main([*arguments, "--max-windows", "5"]) == 0
     rows = [json.loads(line) for line in out.read_text().splitlines()]
     assert len(rows) == 5
-    assert all(row["num_events"] > 0 and row["recognition"] for row in rows)
+    assert all(row["recognition"] for row in rows)
+    assert any(row["num_events"] > 0 for row in rows)  # a busy machine's camera may come late
     starts = [row["start_us"] for row in rows]
     assert starts == sorted(starts)
 

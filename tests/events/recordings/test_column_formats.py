@@ -22,6 +22,7 @@ EVERY_LAYOUT = pytest.mark.parametrize("layout", LAYOUTS.values(), ids=list(LAYO
 NUM_EVENTS = 700
 LIMITS = {
     "columns.ROWS_AT_ONCE": 4096,
+    "arrays.ROWS_AT_ONCE": 4096,
     "formats.nmnist_bin.ROWS_AT_ONCE": 4096,
     "formats.event_stream._BLOCK_BYTES": 1 << 14,
     "text_lines.BLOCK_BYTES": 1 << 16,
