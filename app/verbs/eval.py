@@ -74,7 +74,8 @@ def run(args: argparse.Namespace) -> int:
         return 0
     for name, values in figures.items():
         shown = [f"{key} {value:.3g}" for key, value in values.items() if isinstance(value, float)]
-        print(f"{name} ({values['num_windows']} windows): {', '.join(shown)}")  # noqa: T201
+        said = ", ".join(shown) or "no label of it is one that the model knows"
+        print(f"{name} ({values['num_windows']} windows): {said}")  # noqa: T201
     return 0
 
 
