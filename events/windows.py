@@ -20,9 +20,8 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-import numpy as np
-
-from events.packet import EVENT_DTYPE, EventArray, EventPacket, copy_events
+from events.blocks import EventBlocks
+from events.packet import EventArray, EventPacket, copy_events
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -85,7 +84,8 @@ class _Buffer:
     MIN_CAPACITY = 1 << 14
 
     def __init__(self) -> None:
-        self._events: EventArray = np.empty(self.MIN_CAPACITY, EVENT_DTYPE)
+        self._blocks = EventBlocks()
+        self._events = self._blocks.lend(self.MIN_CAPACITY)
         self._first = 0
         self._last = 0
 
@@ -98,7 +98,7 @@ class _Buffer:
             # Twice the need: an event is copied again at most once per window length, on average.
             kept = self._events[self._first : self._last]
             capacity = max(2 * (len(kept) + len(events)), self.MIN_CAPACITY)
-            self._events = np.empty(capacity, EVENT_DTYPE)
+            self._events = self._blocks.lend(capacity)
             copy_events(kept, self._events)
             self._first, self._last = 0, len(kept)
             last = self._last + len(events)
