@@ -41,6 +41,6 @@ class EventBlocks:
         fitting = [each for each in waiting if num_bytes <= each.nbytes <= MOST_SPARE * num_bytes]
         fitting.sort(key=lambda each: each.nbytes)
         if not fitting:
-            return memoryview(np.empty(num_bytes, np.uint8))
+            return np.empty(num_bytes, np.uint8).data
         self._free.extend(fitting[1:NUM_KEPT])
         return fitting[0]
