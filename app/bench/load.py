@@ -23,8 +23,8 @@ from events.windows import WindowConfig
 from export.backends.backend import Engine
 
 SECTION = "load"
-CPU_RATES, GPU_RATES = (1e6, 5e6, 10e6), (50e6,)
-"""Events per second; the second where a GPU infers."""
+RATES = (1e6, 5e6, 10e6, 50e6)
+"""Events per second; the last is asked for where a GPU infers."""
 SECONDS = 6.0
 WARM_UP_S = 1.0
 """What comes before is not counted: kernels load, the processor's clock rises."""
@@ -63,8 +63,7 @@ def rows(engine: Engine, trace: Trace = NO_TRACE) -> Iterator[Row]:
     """Yield what is sustained at each rate, how bursts end, and what an hour leaves in memory."""
     clip, name = real_clip()
     windows = WindowConfig(length_us=engine.card.window_us, stride_us=engine.card.stride_us)
-    rates = CPU_RATES if engine.provider == "CPU" else CPU_RATES + GPU_RATES
-    for rate in rates:
+    for rate in RATES:
         source = LoopedSource(at_rate(clip, rate), SECONDS, is_live=True)
         yield from _sustained(rate, watch(source, engine, windows, trace), windows, name)
     for rate in BURST_RATES:

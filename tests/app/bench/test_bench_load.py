@@ -64,7 +64,7 @@ def test_the_figures_of_a_short_run_are_all_there(
     tiny_engine: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for name, value in (
-        ("CPU_RATES", (1e5,)), ("BURST_RATES", (1e5,)), ("SECONDS", 1.5), ("BURST_SECONDS", 2.5),
+        ("RATES", (1e5,)), ("BURST_RATES", (1e5,)), ("SECONDS", 1.5), ("BURST_SECONDS", 2.5),
         ("HOUR_RATE", 1e5), ("HOUR_S", 2.0),
     ):  # fmt: skip
         monkeypatch.setattr(load, name, value)
