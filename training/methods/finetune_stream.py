@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules.batchnorm import _BatchNorm
 
 from models.card import ModelCard
 from models.perception import Perception, describe_encoder
@@ -25,6 +26,7 @@ from training.data.feed import Feed
 from training.data.streams import StreamBatch, StreamFeed
 from training.methods.method import Method, MethodConfig, StepOutput, weighted_sum
 from training.optim import ParameterGroup, other_parameters
+from training.shared_norm import SharedNorm
 from training.student import build_student, make_card
 
 if TYPE_CHECKING:
@@ -45,6 +47,9 @@ class Config(MethodConfig):
     """Windows over which the gradient is carried back before the memory is cut off from it."""
     encoder_lr_scale: float = 1.0
     """Factor of the learning rate of the encoder; 0 freezes it."""
+    keeps_statistics: bool = False
+    """Whether batch norms go on with the means that were learnt before: the windows of a few
+    streams resemble one another, and tell badly what windows are like."""
 
     def __post_init__(self) -> None:
         if self.truncate_windows < 1:
@@ -83,10 +88,14 @@ class FinetuneStream(Method):
         return self.module.temporal
 
     def train(self, mode: bool = True) -> FinetuneStream:
-        """Set the mode; a frozen encoder stays as it will be run."""
+        """Set the mode; a frozen encoder, and norms that keep theirs, stay as they will be run."""
         super().train(mode)
         if self.config.encoder_lr_scale == 0:
             self.module.encoder.eval()
+        if self.config.keeps_statistics:
+            for part in self.module.modules():
+                if isinstance(part, _BatchNorm | SharedNorm):
+                    part.eval()
         return self
 
     def forward(self, batch: StreamBatch) -> StepOutput:

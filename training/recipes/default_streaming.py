@@ -27,6 +27,6 @@ def recipe() -> Recipe:
         data=streams.Config(
             shares={"tiny_imagenet": 0.4, "synthetic": 0.3, "camvid": 0.12, "seven_scenes": 0.18},
         ),
-        method=finetune_stream.Config(encoder_lr_scale=0.1),
+        method=finetune_stream.Config(encoder_lr_scale=0.1, keeps_statistics=True),
         optimizer=OptimizerConfig(lr=3e-4),
     )

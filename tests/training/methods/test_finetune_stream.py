@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from torch import nn
 
 from models.encoders import hybrid
 from models.model_file import load_model, save_model
@@ -134,6 +135,23 @@ def test_a_frozen_encoder_stays(batch: StreamBatch) -> None:
     encoder, _ = method.parameter_groups()
     method(batch).loss.backward()
     assert all(value.grad is None for value in encoder.parameters)
+
+
+def test_norms_that_keep_their_statistics_learn_all_the_same(batch: StreamBatch) -> None:
+    norms = {}
+    for keeps in (True, False):
+        method = method_of(recipe_of(finetune_stream.Config(keeps_statistics=keeps))).train()
+        norms[keeps] = [part for part in method.modules() if isinstance(part, nn.BatchNorm2d)]
+        assert norms[keeps]
+        assert method.module.encoder.training
+        before = [norm.running_mean.clone() for norm in norms[keeps]]
+        method(batch).loss.backward()
+        has_moved = [
+            not norm.running_mean.equal(mean)
+            for norm, mean in zip(norms[keeps], before, strict=True)
+        ]
+        assert any(has_moved) is not keeps
+    assert all(norm.weight.grad.abs().sum() > 0 for norm in norms[True][-3:])
 
 
 def test_other_data_and_no_windows_are_refused() -> None:
