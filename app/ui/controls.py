@@ -13,6 +13,7 @@ from PySide6.QtWidgets import (
     QHBoxLayout,
     QLabel,
     QMenu,
+    QScrollArea,
     QSizePolicy,
     QToolButton,
     QWidget,
@@ -205,6 +206,16 @@ def row(text: str, control: QWidget) -> QWidget:
     layout.addWidget(control)
     line.setFixedHeight(32)
     return line
+
+
+def scrolling(content: QWidget) -> QScrollArea:
+    """Return a column that scrolls where the window is too low for it."""
+    area = QScrollArea()
+    area.setWidget(content)
+    area.setWidgetResizable(True)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
+    return area
 
 
 def tool_button(name: str, icon_name: str, theme: Theme, *, tip: str = "") -> QToolButton:

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from PySide6.QtCore import Qt, Signal
-from PySide6.QtWidgets import QGridLayout, QScrollArea, QVBoxLayout, QWidget
+from PySide6.QtWidgets import QGridLayout, QVBoxLayout, QWidget
 
 from app.filter_choices import FILTERS
-from app.ui.controls import Check, NumberField, head, note, restyle, row, rule
+from app.ui.controls import Check, NumberField, head, note, restyle, row, rule, scrolling
 from app.ui.settings import RANGES, Preferences
 from app.ui.source_panel import SourcePanel
 from app.ui.theme import GRID, LEFT_WIDTH, Theme
@@ -58,14 +58,9 @@ class LeftPanel(QWidget):
         layout.addSpacing(4)
         layout.addWidget(self.rates)
         layout.addStretch()
-        area = QScrollArea()
-        area.setWidget(content)
-        area.setWidgetResizable(True)
-        area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-        area.setFocusPolicy(Qt.FocusPolicy.NoFocus)
         outer = QVBoxLayout(self)
         outer.setContentsMargins(0, 0, 1, 0)
-        outer.addWidget(area)
+        outer.addWidget(scrolling(content))
 
     def _section(self, layout: QVBoxLayout, title: str = "") -> None:
         layout.addSpacing(GRID + 4)

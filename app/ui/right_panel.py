@@ -10,7 +10,7 @@ from PySide6.QtWidgets import QHBoxLayout, QVBoxLayout, QWidget
 
 from app.colormaps import COLORMAPS
 from app.render import depth_image
-from app.ui.controls import Check, Picker, head, note, rule
+from app.ui.controls import Check, Picker, head, note, rule, scrolling
 from app.ui.meaning import ClassLegend, DepthScale, Painted, ScoreBars
 from app.ui.picture_view import PictureView
 from app.ui.settings import Preferences
@@ -22,6 +22,8 @@ from models.results import Depth, Prediction
 
 DEFAULT_RANGE_M = (0.5, 20.0)
 NUM_CLASSES = 8
+DEPTH_HEIGHTS = 96, 184
+"""Least and most of its picture, as the window is low or high."""
 
 
 class RightPanel(QWidget):
@@ -40,7 +42,8 @@ class RightPanel(QWidget):
         self.bars = ScoreBars(theme)
         self.legend = ClassLegend(theme, NUM_CLASSES)
         self.depth_view = PictureView("Depth", theme)
-        self.depth_view.setFixedHeight(184)
+        self.depth_view.setMinimumHeight(DEPTH_HEIGHTS[0])
+        self.depth_view.setMaximumHeight(DEPTH_HEIGHTS[1])
         self.scale = DepthScale(theme)
         self.depth_range = note()
         widest = self.depth_range.fontMetrics().horizontalAdvance("0.25 – 0.25 m")
@@ -73,8 +76,10 @@ class RightPanel(QWidget):
         self.clear()
 
     def _lay_out(self) -> None:
-        layout = QVBoxLayout(self)
-        layout.setContentsMargins(2 * GRID + 1, GRID, 2 * GRID, GRID)
+        content = QWidget()
+        content.setObjectName("panel")
+        layout = QVBoxLayout(content)
+        layout.setContentsMargins(2 * GRID, GRID, 2 * GRID, GRID)
         layout.setSpacing(0)
         for section in (
             self.recognition_section,
@@ -82,8 +87,11 @@ class RightPanel(QWidget):
             self.depth_section,
             self.tokens_section,
         ):
-            layout.addWidget(section)
+            layout.addWidget(section, int(section is self.depth_section))
         layout.addStretch()
+        outer = QVBoxLayout(self)
+        outer.setContentsMargins(1, 0, 0, 0)
+        outer.addWidget(scrolling(content))
 
     def _map_picker(self, name: str, theme: Theme) -> Picker:
         picker = Picker(name, theme)
@@ -110,7 +118,9 @@ class RightPanel(QWidget):
         layout.addLayout(line)
         for widget in widgets:
             layout.addWidget(widget)
-        if title not in ("Depth", "Tokens"):  # the last ones
+        if title in ("Depth", "Tokens"):  # the last ones
+            layout.addStretch()
+        else:
             layout.addSpacing(GRID)
             layout.addWidget(rule())
         return section

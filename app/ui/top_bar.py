@@ -192,6 +192,7 @@ class TopBar(QWidget):
         self.engine.setText(self.fontMetrics().elidedText(name, Qt.TextElideMode.ElideMiddle, 160))
         self.engine.setAccessibleName(f"Engine: {name}")
         self.engine.setToolTip(f"Engine: {name}")
+        self.show_title(self._title)  # in what room is left
         menu = self.engine.menu()
         menu.clear()
         for text, value in (

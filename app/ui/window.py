@@ -58,7 +58,7 @@ class MainWindow(QMainWindow):
         self.actions_ = Actions(self)
         self.setWindowTitle("Saccade")
         self.setAcceptDrops(True)
-        self.setMinimumSize(960, 600)
+        self.setMinimumSize(1060, 600)
         self.resize(1280, 800)
         self._connect()
         add_shortcuts(self, self.actions_)
