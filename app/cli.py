@@ -110,6 +110,19 @@ def _terminate(signum: int, frame: FrameType | None) -> None:
     on_interrupt(signum, frame)
 
 
+def option_of(name: str) -> str:
+    """Return how an attribute of parsed arguments is spelt on the command line."""
+    return f"--{name.replace('_', '-')}"
+
+
+def check_at_least_1(args: argparse.Namespace, *names: str) -> None:
+    """Raise UserError for the first of these options that was given as less than 1."""
+    for name in names:
+        value = getattr(args, name)
+        if value is not None and value < 1:
+            raise UserError(f"{option_of(name)} must be at least 1, got {value}")
+
+
 def say(line: str) -> None:
     """Print what goes on, apart from what a verb gives."""
     print(line, file=sys.stderr)  # noqa: T201

@@ -6,7 +6,7 @@ import argparse
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
-from app.cli import UserError
+from app.cli import UserError, check_at_least_1, option_of
 from app.filter_choices import chosen_filters, described_filters
 from events.filters import FilterConfig
 from events.windows import WindowConfig
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 MAX_EVENTS = 10_000_000
 """Most events of a window, or from one to the next: a window's are held in memory."""
-OPTIONS = ("window_us", "stride_us", "window_events", "stride_events")
+TIME_OPTIONS, EVENT_OPTIONS = ("window_us", "stride_us"), ("window_events", "stride_events")
 
 
 def add_cut_options(parser: argparse.ArgumentParser) -> None:
@@ -40,23 +40,18 @@ def add_cut_options(parser: argparse.ArgumentParser) -> None:
 
 def check_windows(args: argparse.Namespace) -> None:
     """Raise UserError where the options contradict one another, or a number is out of range."""
-    for name in OPTIONS:
+    check_at_least_1(args, *TIME_OPTIONS, *EVENT_OPTIONS)
+    for name in EVENT_OPTIONS:
         value = getattr(args, name)
-        if value is not None and value < 1:
-            raise UserError(f"{_option(name)} must be at least 1, got {value}")
-        if value is not None and name.endswith("events") and value > MAX_EVENTS:
-            raise UserError(f"{_option(name)} must be at most {MAX_EVENTS:,}, got {value:,}")
+        if value is not None and value > MAX_EVENTS:
+            raise UserError(f"{option_of(name)} must be at most {MAX_EVENTS:,}, got {value:,}")
     if args.window_events is None:
         if args.stride_events is not None:
             raise UserError("--stride-events is of windows of events: give --window-events too")
         return
-    for name in ("window_us", "stride_us"):
+    for name in TIME_OPTIONS:
         if getattr(args, name) is not None:
-            raise UserError(f"--window-events and {_option(name)} exclude one another: give one")
-
-
-def _option(name: str) -> str:
-    return f"--{name.replace('_', '-')}"
+            raise UserError(f"--window-events and {option_of(name)} exclude one another: give one")
 
 
 def filters_of(args: argparse.Namespace) -> Sequence[FilterConfig]:

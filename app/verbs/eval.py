@@ -10,7 +10,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from app.cli import UserError, say
+from app.cli import UserError, check_at_least_1, say
 from app.sizes import width_and_height
 from export.providers.provider import PROVIDERS
 
@@ -61,8 +61,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
 
 def run(args: argparse.Namespace) -> int:
     """Print the figures of each data set."""
-    if args.max_windows is not None and args.max_windows < 1:
-        raise UserError(f"--max-windows must be at least 1, got {args.max_windows}")
+    check_at_least_1(args, "max_windows")
     if args.stream is not None and args.stream < 2:
         raise UserError(f"--stream must be at least 2 windows, got {args.stream}")
     if args.stream is not None and (args.probe or args.teacher):

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from app.cli import UserError, say
+from app.cli import UserError, check_at_least_1, option_of, say
 from app.output_file import check_suffix, check_writable
 from app.sizes import add_sensor_argument, check_input_size, width_and_height
 from export.providers.provider import PROVIDERS, TORCH
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DEFAULT_RECORDING = "synthetic:0"
 OF_A_NEW_ENGINE = {
-    name: f"--{name.replace('_', '-')}"
+    name: option_of(name)
     for name in (
         "fp16", "int8", "calibration", "int8_budget", "report", "dynamic", "streaming",
         "max_gap_ms", "events", "decoded", "compute_capability", "opset", "overwrite", "compact",
@@ -204,10 +204,7 @@ def _calibration(args: argparse.Namespace, card: ModelCard) -> Calibration:
 
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot work before anything slow happens."""
-    for name in ("windows", "max_gap_ms"):
-        value = getattr(args, name)
-        if value is not None and value < 1:
-            raise UserError(f"--{name.replace('_', '-')} must be at least 1, got {value}")
+    check_at_least_1(args, "windows", "max_gap_ms")
     if args.check:
         _refuse(args, OF_A_NEW_ENGINE, "is of an engine to write, and --check writes none")
         return
@@ -240,7 +237,7 @@ def _refuse(args: argparse.Namespace, options: dict[str, str], why: str) -> None
 def _check_int8(args: argparse.Namespace) -> None:
     for name in ("calibration", "int8_budget", "report"):
         if getattr(args, name) is not None and not args.int8:
-            raise UserError(f"--{name.replace('_', '-')} is of int8 engines: add --int8")
+            raise UserError(f"{option_of(name)} is of int8 engines: add --int8")
     if args.target is not None and not args.int8:
         raise UserError(f"--for {args.target} is of int8 engines: add --int8")
     if args.target == "cpu" and args.output.suffix == ".trt":

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from app.capture_option import add_capture_option
-from app.cli import EXIT_INTERRUPTED, UserError, say
+from app.cli import EXIT_INTERRUPTED, UserError, check_at_least_1, say
 from app.cut_options import add_cut_options, check_windows, filters_of, note_of, windows_of
 from app.output_file import check_suffix
 from app.sizes import add_sensor_argument, width_and_height
@@ -120,8 +120,7 @@ def run(args: argparse.Namespace) -> int:
 def _check(args: argparse.Namespace) -> None:
     """Refuse what cannot work before anything slow happens."""
     check_windows(args)
-    if args.max_windows is not None and args.max_windows < 1:
-        raise UserError(f"--max-windows must be at least 1, got {args.max_windows}")
+    check_at_least_1(args, "max_windows")
     if args.video:
         check_suffix(args.video, "the video", ".mp4")
     if args.trace:

@@ -75,16 +75,22 @@ def test_a_seek_after_the_end_plays_from_there(player: Pipeline) -> None:
     assert player.stats().num_windows < before + 8
 
 
-def test_a_seek_while_paused_shows_a_whole_window_there(player: Pipeline) -> None:
+def pause_at(player: Pipeline, t_us: int) -> None:
     source = player.source
     assert isinstance(source, ReplaySource)
     source.set_speed(0.01)
     player.resume()
     wait_until(lambda: player.state is PipelineState.RUNNING)
     player.pause()
-    assert player.state is PipelineState.PAUSED
+    while player.take_scene(0.1) is not None:
+        pass
+    player.seek(t_us)
+
+
+def test_a_seek_while_paused_shows_a_whole_window_there(player: Pipeline) -> None:
     target_us = START_US + 300_000
-    player.seek(target_us)
+    pause_at(player, target_us)
+    assert player.state is PipelineState.PAUSED
     scene = newest(player, lambda scene: not scene.is_partial and scene.packet.end_us >= target_us)
     assert scene.packet.duration_us == 50_000
     assert player.state is PipelineState.PAUSED
@@ -156,18 +162,6 @@ def test_the_end_is_told_once_though_somebody_sought_before_it(
 
 def by_events(length: int, stride: int | None = None) -> WindowConfig:
     return WindowConfig(length_us=None, stride_us=None, length_events=length, stride_events=stride)
-
-
-def pause_at(player: Pipeline, t_us: int) -> None:
-    source = player.source
-    assert isinstance(source, ReplaySource)
-    source.set_speed(0.01)
-    player.resume()
-    wait_until(lambda: player.state is PipelineState.RUNNING)
-    player.pause()
-    while player.take_scene(0.1) is not None:
-        pass
-    player.seek(t_us)
 
 
 def test_a_seek_while_paused_shows_about_as_many_events_as_a_window_has(player: Pipeline) -> None:
