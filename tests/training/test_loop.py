@@ -265,21 +265,23 @@ class _Still(Method):
         return StepOutput(self.module(batch.events)["tokens"].square().mean())
 
 
-class Broken(WindowFeed):
+class BrokenSamples(Dataset[Any]):
     """Fails on every ``period``-th sample, as a corrupt file does."""
 
+    def __init__(self, whole: Dataset[Any], period: int) -> None:
+        self.whole, self.period = whole, period
+
+    def __getitem__(self, i: int) -> Any:
+        if i % self.period == 0:
+            raise DataError(f"sample {i} of a.h5 is damaged")
+        return self.whole[i]
+
+
+class Broken(WindowFeed):
     period = 3
 
     def samples(self, stage: Stage) -> Dataset[Any]:
-        whole, period = super().samples(stage), self.period
-
-        class Samples(Dataset[Any]):
-            def __getitem__(self, i: int) -> Any:
-                if i % period == 0:
-                    raise DataError(f"sample {i} of a.h5 is damaged")
-                return whole[i]
-
-        return Samples()
+        return BrokenSamples(super().samples(stage), self.period)
 
 
 def test_unreadable_samples_are_replaced_counted_named_and_limited(

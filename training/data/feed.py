@@ -15,6 +15,7 @@ from torch.utils.data import DataLoader, Dataset, Sampler
 from events.recordings.recording import RecordingError
 from events.representations.representation import Spec
 from training.data.folder import DataError
+from training.data.workers import workers
 
 if TYPE_CHECKING:
     from training.recipe import Recipe, Stage
@@ -190,17 +191,12 @@ def batches(
         Readable(feed.samples(stage)),
         batch_size=size,
         sampler=_Numbers(first, num_batches, size, rank, num_ranks),
-        num_workers=num_workers,
         collate_fn=_Collate(feed),
         prefetch_factor=4 if num_workers else None,
-        worker_init_fn=_use_one_thread,
         pin_memory=torch.cuda.is_available(),
         # A loader draws a seed at its start: from its own generator, else a resumed run, which
         # starts one more loader, would drop out other units than an uninterrupted one.
         generator=torch.Generator(),
+        **workers(num_workers),
     )
     yield from loader
-
-
-def _use_one_thread(worker: int) -> None:
-    torch.set_num_threads(1)

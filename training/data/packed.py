@@ -24,6 +24,7 @@ from training.data.batch import PairSample, Sample
 from training.data.features import FeatureCache, Rows
 from training.data.feed import DataConfig, Feed, refuse_device_grids
 from training.data.mixture import WindowFeed
+from training.data.workers import workers
 
 if TYPE_CHECKING:
     from training.recipe import Recipe, Stage
@@ -122,7 +123,7 @@ class Kept(Dataset[Any]):
 def _make(made: Dataset[Any], feed: Feed, rows: range, num_workers: int) -> Rows:
     """Return the samples of ``rows`` as arrays, halves where 11 bits of precision are enough."""
     loader: DataLoader[Any] = DataLoader(
-        Subset(made, rows), batch_size=None, num_workers=num_workers, collate_fn=_unchanged
+        Subset(made, rows), batch_size=None, collate_fn=_unchanged, **workers(num_workers)
     )
     samples: list[Sample] = list(loader)
     columns: dict[str, npt.NDArray[Any]] = {

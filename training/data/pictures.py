@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -19,6 +18,7 @@ from models.heads.segmentation import UNKNOWN
 from models.teachers.mobilenet import MAP_SIZE, MAP_WIDTH, NUM_CLASSES
 from training.data.feed import DataConfig, Feed, refuse_device_grids
 from training.data.knowledge import Knowledge
+from training.data.last_used import LastUsed
 from training.data.segments import Segments
 from training.data.still import StillSet, load_still_set, still_set_names
 from training.data.stills.tiny_imagenet import TINY_IMAGENET
@@ -174,7 +174,7 @@ class Views(Dataset[Sample]):
         shares = np.array(list(feed.config.shares.values()), np.float64)
         self.shares = shares / shares.sum()
         self.label_of = {synset: i for i, synset in enumerate(feed.synsets)}
-        self._picture = functools.lru_cache(maxsize=KEPT_PICTURES)(self._decode)
+        self._picture = LastUsed(self._decode, most=KEPT_PICTURES)
 
     def __getitem__(self, i: int) -> Sample:
         rng = np.random.default_rng((self.feed.seed, i))

@@ -6,7 +6,6 @@ path is rendered in ten frames a window and log intensity is linear between them
 
 from __future__ import annotations
 
-import functools
 from collections import Counter
 from collections.abc import Collection, Iterator, Mapping
 from pathlib import Path
@@ -20,6 +19,7 @@ from events.simulate.planar import PlanarConfig
 from training.data.check import Finding
 from training.data.dataset import LabelledWindow, Sequential, Split
 from training.data.folder import intensity
+from training.data.last_used import LastUsed
 from training.data.still import StillSet
 from training.data.virtual_camera import film
 
@@ -46,7 +46,7 @@ class StillWindows(Sequential):
         self.home = home
         self.label_of = unique_names(stills.synsets)
         self.keep_classes(self.label_of)
-        self._brightness = functools.lru_cache(maxsize=self.kept_pictures)(self._decode)
+        self._brightness = LastUsed(self._decode, most=self.kept_pictures)
 
     def keep_classes(self, synsets: Collection[str]) -> None:
         """Forget all pictures but those of some WordNet ids."""

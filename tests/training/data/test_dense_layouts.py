@@ -194,7 +194,7 @@ def test_workers_read_what_a_process_with_open_files_reads(
     recipe = Recipe(name="test", stages=(stage,), data=data, method=finetune.Config())
     feed = data.build(recipe)
     found: list[list[Batch]] = []
-    for num_workers in (0, 2):  # the first leaves files open, which the workers inherit
+    for num_workers in (0, 2):  # the first leaves files open, which no worker may go on with
         deliveries = list(batches(feed, stage, first=0, num_batches=3, num_workers=num_workers))
         assert not any(each.skipped for each in deliveries)
         found.append([each.batch for each in deliveries if isinstance(each.batch, Batch)])

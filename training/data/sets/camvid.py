@@ -6,7 +6,6 @@ Source: Brostow et al., "Semantic Object Classes in Video", 2009, in SegNet's 11
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +19,7 @@ from models.heads.segmentation import UNKNOWN
 from training.data.check import Finding, check_picture
 from training.data.dataset import LabelledWindow, Sequential, Split
 from training.data.folder import intensity, require
+from training.data.last_used import LastUsed
 from training.data.virtual_camera import film
 
 LABELS = (
@@ -48,7 +48,7 @@ class CamVid(Sequential):
         splits: tuple[Split, Split] = ("train", "val")
         for split in splits:
             self.stems[split] = sorted(path.stem for path in require(self.folder / split).iterdir())
-        self._load = functools.lru_cache(maxsize=512)(self._decode)
+        self._load = LastUsed(self._decode, most=512)
 
     def num_windows(self, split: Split) -> int:
         return len(self.stems[split])

@@ -7,7 +7,6 @@ Images", CVPR 2013.
 
 from __future__ import annotations
 
-import functools
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,6 +22,7 @@ from events.simulate.parallax import PathConfig, parallax_frames, random_path, s
 from training.data.check import Finding, check_picture
 from training.data.dataset import LabelledWindow, Sequential, Split
 from training.data.folder import DataError, brightness, intensity, require
+from training.data.last_used import LastUsed
 from training.data.recorded import SPLITS
 from training.data.virtual_camera import NUM_FRAMES, random_contrast
 
@@ -58,7 +58,7 @@ class SevenScenes(Sequential):
         if len(self.stems) < 5:
             raise DataError(f"{self.folder} has {len(self.stems)} frames, 5 are the least")
         self.intrinsics = np.loadtxt(require(self.folder / "camera-intrinsics.txt"))
-        self._load = functools.lru_cache(maxsize=256)(self._read)
+        self._load = LastUsed(self._read, most=256)
 
     def num_windows(self, split: Split) -> int:
         return len(self._stems(split))

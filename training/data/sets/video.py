@@ -11,7 +11,6 @@ The last fifth of each video is held out.
 
 from __future__ import annotations
 
-import functools
 from bisect import bisect_right
 from collections.abc import Iterator
 from itertools import accumulate
@@ -26,6 +25,7 @@ from events.simulate.contrast import events_from_frames
 from training.data.check import Finding
 from training.data.dataset import LabelledWindow, Sequential, Split
 from training.data.folder import DataError, MissingDataError, intensity
+from training.data.last_used import LastUsed
 from training.data.recorded import TRAIN_SHARE, home_of
 from training.data.video_frames import Video, VideoError
 from training.data.virtual_camera import random_contrast
@@ -68,7 +68,7 @@ class VideoWindows(Sequential):
             split: list(accumulate(len(each) for each in first))
             for split, first in self._first.items()
         }
-        self._frames = functools.lru_cache(maxsize=4)(self._decode)
+        self._frames = LastUsed(self._decode, most=4)
 
     def num_windows(self, split: Split) -> int:
         return self._ends[split][-1]
