@@ -9,8 +9,9 @@ from typing import Any
 
 import torch
 
-PRELOADED = ["training.data.feed"]
-"""Imported once, by the process that the others are forked from."""
+PRELOADED = ["training.data.mixture"]
+"""Imported once, by the process that the others are forked from: what most feeds are made of, so
+that a worker need not import it at the start of each stage."""
 
 
 def workers(num_workers: int) -> dict[str, Any]:
